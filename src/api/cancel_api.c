@@ -1,0 +1,352 @@
+/*-------------------------------------------------------------------------
+ *
+ * cancel_api.c
+ *	  SQL functions that change what becomes of a run: cancel and retry.
+ *
+ * Neither ever waits, for a running run or for another session. Each look at
+ * the tables takes a new snapshot, whatever the caller's isolation level is: a
+ * run moves on all the time, and what counts is where it is now.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/timestamp.h"
+
+#include "api/common.h"
+#include "api/run_args.h"
+#include "server/activity.h"
+#include "server/clock.h"
+#include "server/lock.h"
+#include "server/wake.h"
+#include "store/history_store.h"
+#include "store/home_store.h"
+#include "store/queue_store.h"
+#include "store/run_presence.h"
+#include "store/run_store.h"
+#include "store/task_store.h"
+
+/* A run whose row changes each time we look is given up after so many looks. */
+#define MAX_LOOKS	10
+
+typedef enum ChangeResult
+{
+	CHANGE_DONE,
+	CHANGE_NOT_POSSIBLE,		/* the run is not in a state for it */
+	CHANGE_NOT_FOUND,			/* no such run, or not the caller's */
+	CHANGE_LOOK_AGAIN			/* it moved while we looked */
+} ChangeResult;
+
+typedef ChangeResult (*RunChange) (int64 run_id, bool is_strict);
+
+PG_FUNCTION_INFO_V1(taskly_cancel_v1);
+PG_FUNCTION_INFO_V1(taskly_cancel_many_v1);
+PG_FUNCTION_INFO_V1(taskly_retry_v1);
+PG_FUNCTION_INFO_V1(taskly_retry_many_v1);
+
+/* ------------------------------------------------------------------------
+ * One run, and many
+ * ------------------------------------------------------------------------ */
+
+static ChangeResult
+change_run(RunChange change, int64 run_id, bool is_strict)
+{
+	ChangeResult result = CHANGE_LOOK_AGAIN;
+
+	for (int i = 0; i < MAX_LOOKS && result == CHANGE_LOOK_AGAIN; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		push_newest_snapshot();
+		result = change(run_id, is_strict);
+		pop_newest_snapshot();
+	}
+	return result;
+}
+
+static Datum
+change_one(RunChange change, int64 run_id)
+{
+	ChangeResult result = change_run(change, run_id, true);
+
+	if (result == CHANGE_NOT_FOUND)
+		run_not_found(run_id);
+	return BoolGetDatum(result == CHANGE_DONE);
+}
+
+/* Counts what could be changed; what is not there or not the caller's is passed over. */
+static Datum
+change_many(RunChange change, ArrayType *array)
+{
+	Datum	   *run_ids;
+	bool	   *nulls;
+	int			count;
+	int64		changed = 0;
+
+	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &run_ids, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (!nulls[i] &&
+			change_run(change, DatumGetInt64(run_ids[i]), false) == CHANGE_DONE)
+			changed++;
+	}
+	return Int64GetDatum(changed);
+}
+
+/* ------------------------------------------------------------------------
+ * cancel
+ * ------------------------------------------------------------------------ */
+
+/* Ask at commit; the process that runs it records the end. */
+static ChangeResult
+cancel_running(int64 run_id)
+{
+	int			entry = activity_find(run_id);
+
+	if (entry < 0)
+		return CHANGE_NOT_POSSIBLE;
+	wake_to_cancel(entry, run_id);
+	return CHANGE_DONE;
+}
+
+/* The row is deleted; leave its end in history. */
+static void
+record_cancelled(const RunRow *row)
+{
+	RunEnd		end = {
+		.status = RUN_CANCELLED,
+		.is_final = true,
+		.finished_at = taskly_now(),
+		.rows = -1,
+		.exit_code = -1,
+		.output_bytes = -1
+	};
+	HomeRow		home = {0};
+
+	end.message = psprintf("cancelled by role \"%s\"", role_name(GetUserId()));
+	if (!home_store_read(&home))
+		(void) catalog_home_id_or_error();
+	history_store_insert(row, &end, home.history_slot);
+}
+
+static ChangeResult
+cancel_waiting(int64 run_id, RunRow *row)
+{
+	switch (run_store_take(run_id, &row->ctid, row))
+	{
+		case CLAIM_OK:
+			record_cancelled(row);
+			wake_for_runs(run_id, 1);
+			return CHANGE_DONE;
+		case CLAIM_LOCKED:
+			/* A worker that has just claimed it is about to show it. */
+			if (cancel_running(run_id) == CHANGE_DONE)
+				return CHANGE_DONE;
+			break;
+		case CLAIM_GONE:
+		case CLAIM_CHANGED:
+			break;
+	}
+	return CHANGE_LOOK_AGAIN;
+}
+
+static ChangeResult
+cancel_run(int64 run_id, bool is_strict)
+{
+	RunRow		row;
+	char	   *status;
+
+	if (run_store_get(run_id, NULL, &row) == CLAIM_OK)
+	{
+		if (!may_manage(run_oid(&row, RUN_COL_OWNER)))
+			return CHANGE_NOT_FOUND;
+		if (!run_is_null(&row, RUN_COL_STARTED_AT))
+			return cancel_running(run_id);
+		return cancel_waiting(run_id, &row);
+	}
+	if (history_store_find(run_id, &row, &status) &&
+		may_manage(run_oid(&row, RUN_COL_OWNER)))
+		return CHANGE_NOT_POSSIBLE;
+	return CHANGE_NOT_FOUND;
+}
+
+/* cancel(run_id bigint) RETURNS boolean */
+Datum
+taskly_cancel_v1(PG_FUNCTION_ARGS)
+{
+	begin_writing_call("taskly.cancel()");
+	return change_one(cancel_run, PG_GETARG_INT64(0));
+}
+
+/* cancel(run_ids bigint[]) RETURNS bigint */
+Datum
+taskly_cancel_many_v1(PG_FUNCTION_ARGS)
+{
+	begin_writing_call("taskly.cancel()");
+	return change_many(cancel_run, PG_GETARG_ARRAYTYPE_P(0));
+}
+
+/* ------------------------------------------------------------------------
+ * retry
+ * ------------------------------------------------------------------------ */
+
+/* A run that waits for its next attempt need not wait any longer. */
+static ChangeResult
+retry_sooner(int64 run_id, RunRow *row)
+{
+	TimestampTz now = taskly_now();
+	ClaimResult claim;
+
+	if (!run_is_null(row, RUN_COL_STARTED_AT) ||
+		run_int32(row, RUN_COL_ATTEMPT) == 0 ||
+		run_time(row, RUN_COL_DUE_AT) <= now)
+		return CHANGE_NOT_POSSIBLE;
+
+	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
+	claim = run_store_update(row);
+	if (claim == CLAIM_OK)
+	{
+		wake_for_runs(run_id, 1);
+		return CHANGE_DONE;
+	}
+	return claim == CLAIM_LOCKED ? CHANGE_NOT_POSSIBLE : CHANGE_LOOK_AGAIN;
+}
+
+static bool
+can_be_retried(const char *status)
+{
+	static const RunStatus allowed[] = {RUN_FAILED, RUN_TIMED_OUT, RUN_EXPIRED,
+	RUN_LOST, RUN_CANCELLED, RUN_QUARANTINED};
+
+	for (size_t i = 0; i < lengthof(allowed); i++)
+	{
+		if (strcmp(status, run_status_name(allowed[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What a run needs to run again: its task or, without one, its queue. */
+static const char *
+missing_for_retry(const RunRow *row, int *max_attempts)
+{
+	TaskRow		task;
+
+	if (run_is_null(row, RUN_COL_TASK_ID))
+	{
+		*max_attempts = run_int32(row, RUN_COL_MAX_ATTEMPTS);
+		return queue_store_hold(run_int32(row, RUN_COL_QUEUE_ID)) ? NULL : "queue";
+	}
+	if (!task_store_read(run_int64(row, RUN_COL_TASK_ID), &task))
+		return "task";
+	*max_attempts = run_is_null(row, RUN_COL_MAX_ATTEMPTS) ? task.max_attempts :
+		run_int32(row, RUN_COL_MAX_ATTEMPTS);
+	return NULL;
+}
+
+/* Make a finished run's row one that waits: due now, with an attempt left. */
+static void
+reset_row(RunRow *row, int max_attempts)
+{
+	TimestampTz now = taskly_now();
+	int			attempt = run_int32(row, RUN_COL_ATTEMPT);
+
+	/* A deadline is a length after the due time, so it moves along. */
+	if (!run_is_null(row, RUN_COL_DEADLINE_AT))
+		run_row_set(row, RUN_COL_DEADLINE_AT,
+					TimestampTzGetDatum(now + run_time(row, RUN_COL_DEADLINE_AT) -
+										run_time(row, RUN_COL_SCHEDULED_FOR)));
+	if (attempt >= max_attempts)
+		run_row_set(row, RUN_COL_MAX_ATTEMPTS, Int32GetDatum(attempt + 1));
+	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(catalog_home_id_or_error()));
+	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
+	run_row_set(row, RUN_COL_CRASHES, Int32GetDatum(0));
+	run_row_set_null(row, RUN_COL_STARTED_AT);
+	run_row_set_null(row, RUN_COL_INCARNATION);
+	run_row_set_null(row, RUN_COL_PID);
+}
+
+static ChangeResult
+retry_finished(RunRow *row, bool is_strict)
+{
+	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
+	int			max_attempts = 0;
+	const char *missing = missing_for_retry(row, &max_attempts);
+
+	if (missing != NULL)
+	{
+		if (!is_strict)
+			return CHANGE_NOT_POSSIBLE;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("run " INT64_FORMAT " cannot be retried", run_id),
+				 errdetail("Its %s does not exist any more.", missing)));
+	}
+	reset_row(row, max_attempts);
+	history_store_reopen(run_id);
+	run_store_insert(row, 1);
+	wake_for_runs(run_id, 1);
+	return CHANGE_DONE;
+}
+
+/*
+ * Nobody else can put the run back while we hold its lock. What another
+ * session has put back shows without its commit; and if nothing shows, the
+ * snapshot taken after that sees the latest end of the run.
+ */
+static ChangeResult
+retry_locked(int64 run_id, bool is_strict)
+{
+	ChangeResult result = CHANGE_NOT_POSSIBLE;
+	RunRow		row;
+	char	   *status;
+
+	if (run_presence_test(run_id))
+		return CHANGE_NOT_POSSIBLE;
+	push_newest_snapshot();
+	if (history_store_find(run_id, &row, &status) && can_be_retried(status))
+		result = retry_finished(&row, is_strict);
+	pop_newest_snapshot();
+	return result;
+}
+
+static ChangeResult
+retry_run(int64 run_id, bool is_strict)
+{
+	RunRow		row;
+	char	   *status;
+	ChangeResult result;
+
+	if (run_store_get(run_id, NULL, &row) == CLAIM_OK)
+		return may_manage(run_oid(&row, RUN_COL_OWNER)) ?
+			retry_sooner(run_id, &row) : CHANGE_NOT_FOUND;
+	if (!history_store_find(run_id, &row, &status) ||
+		!may_manage(run_oid(&row, RUN_COL_OWNER)))
+		return CHANGE_NOT_FOUND;
+	if (!can_be_retried(status) || !lock_try_run(run_id))
+		return CHANGE_NOT_POSSIBLE;
+	result = retry_locked(run_id, is_strict);
+	lock_release_run(run_id);
+	return result;
+}
+
+/* retry(run_id bigint) RETURNS boolean */
+Datum
+taskly_retry_v1(PG_FUNCTION_ARGS)
+{
+	begin_writing_call("taskly.retry()");
+	return change_one(retry_run, PG_GETARG_INT64(0));
+}
+
+/* retry(run_ids bigint[]) RETURNS bigint */
+Datum
+taskly_retry_many_v1(PG_FUNCTION_ARGS)
+{
+	begin_writing_call("taskly.retry()");
+	return change_many(retry_run, PG_GETARG_ARRAYTYPE_P(0));
+}

@@ -1,0 +1,384 @@
+/*-------------------------------------------------------------------------
+ *
+ * monitor_api.c
+ *	  What the views show that is in no table: shared memory, this process's
+ *	  own run, and the next occurrence of a schedule.
+ *
+ * A function called in a view runs with the reader's rights. So these filter by
+ * owner themselves, and give nothing, not an error, where taskly is not loaded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "api/common.h"
+#include "api/run_args.h"
+#include "server/activity.h"
+#include "server/current_run.h"
+#include "server/database.h"
+#include "server/guc.h"
+#include "server/shmem.h"
+#include "server/slot.h"
+#include "time/schedule.h"
+
+/* A row of a result that is being filled from left to right. */
+#define RESULT_COLS_MAX	12
+typedef struct ResultRow
+{
+	int			count;
+	Datum		values[RESULT_COLS_MAX];
+	bool		nulls[RESULT_COLS_MAX];
+} ResultRow;
+
+/* Arguments of next_fire by number, as the install script has them. */
+enum
+{
+	NEXT_FIRE_SCHEDULE,
+	NEXT_FIRE_TIMEZONE,
+	NEXT_FIRE_ANCHOR,
+	NEXT_FIRE_LAST_FIRE,
+	NEXT_FIRE_STARTS_AT,
+	NEXT_FIRE_ENDS_AT,
+	NEXT_FIRE_LAST_FINISHED_AT
+};
+
+PG_FUNCTION_INFO_V1(taskly_reads_all_v1);
+PG_FUNCTION_INFO_V1(taskly_running_runs_v1);
+PG_FUNCTION_INFO_V1(taskly_worker_processes_v1);
+PG_FUNCTION_INFO_V1(taskly_scheduler_state_v1);
+PG_FUNCTION_INFO_V1(taskly_next_fire_v1);
+PG_FUNCTION_INFO_V1(taskly_current_run_v1);
+
+static void
+add_value(ResultRow *row, Datum value)
+{
+	Assert(row->count < RESULT_COLS_MAX);
+	row->values[row->count] = value;
+	row->nulls[row->count++] = false;
+}
+
+static void
+add_null(ResultRow *row)
+{
+	Assert(row->count < RESULT_COLS_MAX);
+	row->values[row->count] = (Datum) 0;
+	row->nulls[row->count++] = true;
+}
+
+/* 0 stands for an instant or id that is not there. */
+static void
+add_int64_or_null(ResultRow *row, int64 value)
+{
+	if (value == 0)
+		add_null(row);
+	else
+		add_value(row, Int64GetDatum(value));
+}
+
+static void
+put_row(FunctionCallInfo fcinfo, ResultRow *row)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	Assert(row->count == rsinfo->setDesc->natts);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, row->values, row->nulls);
+}
+
+/* reads_all() RETURNS boolean: may the caller see what all owners have? */
+Datum
+taskly_reads_all_v1(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(may_read_all());
+}
+
+/* ------------------------------------------------------------------------
+ * running_runs: the activity entries of this database
+ * ------------------------------------------------------------------------ */
+
+/* running_runs() RETURNS TABLE (run_id, task_id, owner, attempt, pid, picked_at, started_at, stuck) */
+Datum
+taskly_running_runs_v1(PG_FUNCTION_ARGS)
+{
+	bool		reads_all = may_read_all();
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; shmem_is_ready() && i < activity_count(); i++)
+	{
+		Activity	activity;
+		ResultRow	row = {0};
+
+		if (!activity_get(i, &activity) || activity.database != MyDatabaseId ||
+			!(reads_all || may_read(activity.owner)))
+			continue;
+		add_value(&row, Int64GetDatum(activity.run_id));
+		add_int64_or_null(&row, activity.task_id);
+		add_value(&row, ObjectIdGetDatum(activity.owner));
+		add_value(&row, Int32GetDatum(activity.attempt));
+		if (activity.pid != 0)
+			add_value(&row, Int32GetDatum(activity.pid));
+		else
+			add_null(&row);
+		add_int64_or_null(&row, activity.picked_at);
+		add_int64_or_null(&row, activity.started_at);
+		add_value(&row, BoolGetDatum(activity.is_stuck));
+		put_row(fcinfo, &row);
+	}
+	return (Datum) 0;
+}
+
+/* ------------------------------------------------------------------------
+ * worker_processes: the slots of this database
+ * ------------------------------------------------------------------------ */
+
+static const char *
+slot_state_name(const SlotInfo *slot)
+{
+	switch (slot->state)
+	{
+		case SLOT_RESERVED:
+			return "starting";
+		case SLOT_READY:
+			return slot->is_retiring ? "retiring" : "ready";
+		case SLOT_LEFT:
+		case SLOT_FREE:
+			break;
+	}
+	return "left";
+}
+
+/* What the worker of a slot runs now; 0: nothing. */
+static int64
+run_of_slot(int slot)
+{
+	Activity	activity;
+
+	if (slot >= taskly_max_workers || !activity_get(slot, &activity) ||
+		activity.database != MyDatabaseId)
+		return 0;
+	return activity.run_id;
+}
+
+static void
+add_slot(ResultRow *row, int slot, const SlotInfo *info)
+{
+	bool		is_supervisor = !OidIsValid(info->role);
+
+	add_value(row, CStringGetTextDatum(is_supervisor ? "supervisor" : "worker"));
+	if (info->pid != 0)
+		add_value(row, Int32GetDatum(info->pid));
+	else
+		add_null(row);
+	if (is_supervisor)
+		add_null(row);
+	else
+		add_value(row, ObjectIdGetDatum(info->role));
+	add_value(row, CStringGetTextDatum(slot_state_name(info)));
+	add_int64_or_null(row, run_of_slot(slot));
+	add_value(row, Int32GetDatum(info->assigned));
+	add_value(row, Int64GetDatum(info->runs));
+	add_int64_or_null(row, info->started_at);
+	add_int64_or_null(row, info->last_run_at);
+}
+
+/* worker_processes() RETURNS TABLE (kind, pid, role, state, run_id, assigned, runs, started_at, last_run_at) */
+Datum
+taskly_worker_processes_v1(PG_FUNCTION_ARGS)
+{
+	bool		reads_all = may_read_all();
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; shmem_is_ready() && i < slot_count(); i++)
+	{
+		SlotInfo	info;
+		ResultRow	row = {0};
+
+		if (!slot_info(i, &info) || info.state == SLOT_FREE ||
+			info.database != MyDatabaseId)
+			continue;
+		if (!reads_all && !(OidIsValid(info.role) && may_read(info.role)))
+			continue;
+		add_slot(&row, i, &info);
+		put_row(fcinfo, &row);
+	}
+	return (Datum) 0;
+}
+
+/* ------------------------------------------------------------------------
+ * scheduler_state: the entry of this database
+ * ------------------------------------------------------------------------ */
+
+static const char *
+scheduler_state_name(const DatabaseInfo *info)
+{
+	if (info->is_held)
+		return "held";
+	switch (info->state)
+	{
+		case SCHEDULER_WANTED:
+		case SCHEDULER_STARTING:
+			return "starting";
+		case SCHEDULER_RUNNING:
+			return info->is_leader ? "leading" : "following";
+		case SCHEDULER_LEFT:
+		case SCHEDULER_NOT_NEEDED:
+		case SCHEDULER_NONE:
+			break;
+	}
+	return "not running";
+}
+
+/* How much is going on is for those who may see all of it. */
+static void
+add_counters(ResultRow *row, const DatabaseInfo *info)
+{
+	int64		counters[] = {info->waiting, info->dispatched, info->wakeups, info->rescans};
+	bool		reads_all = may_read_all();
+
+	for (size_t i = 0; i < lengthof(counters); i++)
+	{
+		if (reads_all)
+			add_value(row, Int64GetDatum(counters[i]));
+		else
+			add_null(row);
+	}
+}
+
+static void
+add_scheduler(ResultRow *row, const DatabaseInfo *info)
+{
+	if (info->pid != 0)
+		add_value(row, Int32GetDatum(info->pid));
+	else
+		add_null(row);
+	add_value(row, CStringGetTextDatum(scheduler_state_name(info)));
+	add_value(row, Int64GetDatum(info->term));
+	add_int64_or_null(row, info->is_leader ? info->led_since : 0);
+	add_counters(row, info);
+}
+
+/* scheduler_state(OUT pid, state, term, led_since, waiting, dispatched, wakeups, rescans) */
+Datum
+taskly_scheduler_state_v1(PG_FUNCTION_ARGS)
+{
+	DatabaseInfo info;
+	ResultRow	row = {0};
+	TupleDesc	desc;
+	int			entry = shmem_is_ready() ? database_my_entry() : -1;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (entry >= 0 && database_info(entry, &info) && info.database == MyDatabaseId)
+		add_scheduler(&row, &info);
+	else
+	{
+		add_null(&row);
+		add_value(&row, CStringGetTextDatum(shmem_is_ready() ? "none" : "not loaded"));
+	}
+	while (row.count < desc->natts)
+		add_null(&row);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), row.values, row.nulls));
+}
+
+/* ------------------------------------------------------------------------
+ * next_fire: what the leader keeps in memory, computed from what is stored
+ * ------------------------------------------------------------------------ */
+
+static TimestampTz
+arg_instant(FunctionCallInfo fcinfo, int n, TimestampTz when_null)
+{
+	return PG_ARGISNULL(n) ? when_null : PG_GETARG_TIMESTAMPTZ(n);
+}
+
+/* Its zone and text were read once, or they would not be stored; a zone may have gone since. */
+static bool
+parse_stored(FunctionCallInfo fcinfo, Schedule *schedule)
+{
+	ScheduleError error;
+	char	   *timezone = arg_text(fcinfo, NEXT_FIRE_TIMEZONE);
+	pg_tz	   *zone = pg_tzset(timezone != NULL ? timezone : taskly_timezone);
+
+	return zone != NULL &&
+		schedule_parse(arg_text(fcinfo, NEXT_FIRE_SCHEDULE), zone, schedule, &error);
+}
+
+/* As the agenda computes it. */
+static TimestampTz
+next_after(const Schedule *schedule, TimestampTz anchor, TimestampTz last_fire,
+		   TimestampTz starts_at, TimestampTz last_finished_at)
+{
+	switch (schedule->kind)
+	{
+		case SCHEDULE_ONCE:
+			return Max(schedule->at, anchor) > last_fire ?
+				Max(schedule->at, anchor) : DT_NOEND;
+		case SCHEDULE_AFTER_FINISH:
+			if (last_fire == DT_NOBEGIN)
+				return Max(anchor, starts_at);
+			/* While it runs nobody knows. */
+			return last_finished_at > last_fire ?
+				schedule_next(schedule, last_finished_at, last_fire) : DT_NOEND;
+		case SCHEDULE_REBOOT:
+			return DT_NOEND;
+		case SCHEDULE_CRON:
+		case SCHEDULE_EVERY:
+			break;
+	}
+	return schedule_next(schedule, anchor,
+						 Max(last_fire, starts_at != DT_NOBEGIN ? starts_at - 1 : anchor));
+}
+
+/* next_fire(schedule, timezone, anchor, last_fire, starts_at, ends_at, last_finished_at) RETURNS timestamptz */
+Datum
+taskly_next_fire_v1(PG_FUNCTION_ARGS)
+{
+	Schedule	schedule;
+	TimestampTz next;
+
+	if (PG_ARGISNULL(NEXT_FIRE_SCHEDULE) || !parse_stored(fcinfo, &schedule))
+		PG_RETURN_NULL();
+	next = next_after(&schedule,
+					  arg_instant(fcinfo, NEXT_FIRE_ANCHOR, DT_NOBEGIN),
+					  arg_instant(fcinfo, NEXT_FIRE_LAST_FIRE, DT_NOBEGIN),
+					  arg_instant(fcinfo, NEXT_FIRE_STARTS_AT, DT_NOBEGIN),
+					  arg_instant(fcinfo, NEXT_FIRE_LAST_FINISHED_AT, DT_NOBEGIN));
+	if (next == DT_NOEND || next > arg_instant(fcinfo, NEXT_FIRE_ENDS_AT, DT_NOEND))
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(next);
+}
+
+/* ------------------------------------------------------------------------
+ * current_run: the run that calls
+ * ------------------------------------------------------------------------ */
+
+/* current_run() RETURNS TABLE (run_id, task, attempt, scheduled_for, args): no row outside a run */
+Datum
+taskly_current_run_v1(PG_FUNCTION_ARGS)
+{
+	const CurrentRun *run = current_run_get();
+	ResultRow	row = {0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (run == NULL)
+		return (Datum) 0;
+	add_value(&row, Int64GetDatum(run->run_id));
+	if (run->task != NULL)
+		add_value(&row, CStringGetTextDatum(run->task));
+	else
+		add_null(&row);
+	add_value(&row, Int32GetDatum(run->attempt));
+	add_value(&row, TimestampTzGetDatum(run->scheduled_for));
+	if (run->args != NULL)
+		add_value(&row, DirectFunctionCall1(jsonb_in, CStringGetDatum(run->args)));
+	else
+		add_null(&row);
+	put_row(fcinfo, &row);
+	return (Datum) 0;
+}

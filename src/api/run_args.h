@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_args.h
+ *	  What the calls about runs share: looks at the newest state, rights to
+ *	  read, and checks of their arguments.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_RUN_ARGS_H
+#define TASKLY_RUN_ARGS_H
+
+#include "taskly.h"
+#include "fmgr.h"
+#include "store/queue_store.h"
+#include "utils/timestamp.h"
+
+/*
+ * A snapshot that sees all that is committed now and all that this transaction
+ * has done, in every isolation level.
+ */
+extern void push_newest_snapshot(void);
+extern void pop_newest_snapshot(void);
+
+/* May the caller see what a role owns? All owners'? */
+extern bool may_read(Oid owner);
+extern bool may_read_all(void);
+
+/* Error 42704: there is none, or it is not the caller's to know. */
+extern void run_not_found(int64 run_id) pg_attribute_noreturn();
+
+/* Argument n, run_at: when the run is due; -infinity is now. */
+extern TimestampTz arg_run_at(FunctionCallInfo fcinfo, int n);
+
+/* Argument n; error 22004 when it is null. */
+extern int32 required_int32(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* Argument n, a positive interval of a name, or NULL. */
+extern Interval *arg_interval(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* Argument n, args: checked. 0: it is null. */
+extern Datum arg_jsonb(FunctionCallInfo fcinfo, int n);
+
+/* Error 0A000 when argument n is given. */
+extern void refuse_argument(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* The same for arguments, at these places, of which no value or one is supported. */
+extern void refuse_keys(FunctionCallInfo fcinfo, int key, int unique_key);
+extern void refuse_conflict(FunctionCallInfo fcinfo, int on_conflict, int unique_for);
+extern void refuse_dependencies(FunctionCallInfo fcinfo, int depends_on, int depends_when);
+
+/* A queue by its name, kept from being dropped until the transaction ends; error 42704. */
+extern void find_queue_for_run(const char *name, QueueRow *queue);
+
+/* The queue of a task, which the task keeps from being dropped. */
+extern void read_queue_of_task(int32 queue_id, QueueRow *queue);
+
+/* Error 22023 unless it knows priorities, or 53400 unless it takes so many more runs. */
+extern void check_queue_takes(const QueueRow *queue, int32 priority, int64 count);
+
+#endif							/* TASKLY_RUN_ARGS_H */

@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * schedule_api.c
+ *	  taskly.next_runs(), and the checks of schedules that others share.
+ *
+ * Reads no table: whoever may call it sees nothing but what the schedule
+ * means.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "api/schedule_api.h"
+#include "server/guc.h"
+
+#define NEXT_RUNS_MAX	10000
+
+/* What next_runs() keeps between its rows. */
+typedef struct NextRuns
+{
+	Schedule	schedule;
+	TimestampTz anchor;
+	TimestampTz last;
+	int			left;
+} NextRuns;
+
+static bool is_iana_name(const char *name);
+static void check_next_runs(FunctionCallInfo fcinfo);
+static bool advance(NextRuns *state);
+
+pg_tz *
+schedule_zone_or_error(const char *name)
+{
+	pg_tz	   *zone = is_iana_name(name) ? pg_tzset(name) : NULL;
+	int			shown = pg_mbcliplen(name, (int) Min(strlen(name), TZ_STRLEN_MAX), 64);
+
+	if (zone == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%.*s\" is not recognized", shown, name),
+				 errhint("Use a name from pg_timezone_names, such as \"UTC\" or \"Europe/Berlin\".")));
+	if (!pg_tz_acceptable(zone))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%.*s\" appears to use leap seconds", shown, name),
+				 errdetail("PostgreSQL does not support leap seconds."),
+				 errhint("Use the zone of the same place without leap seconds.")));
+	return zone;
+}
+
+/*
+ * PostgreSQL takes any word with a number for a zone in POSIX notation: a
+ * mistyped "Europe/Berlin2" would silently be two hours west of UTC. Only
+ * those names with digits are let through that the IANA tables have.
+ */
+static bool
+is_iana_name(const char *name)
+{
+	static const char *const with_digits[] = {
+		"EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "GMT0", "GMT+0", "GMT-0",
+		"Etc/GMT0"
+	};
+
+	if (strlen(name) > TZ_STRLEN_MAX)
+		return false;
+	if (strpbrk(name, "0123456789") == NULL ||
+		pg_strncasecmp(name, "Etc/GMT+", 8) == 0 || pg_strncasecmp(name, "Etc/GMT-", 8) == 0)
+		return true;
+	for (int i = 0; i < (int) lengthof(with_digits); i++)
+	{
+		if (pg_strcasecmp(name, with_digits[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+schedule_parse_or_error(const char *text, const char *zone_name, Schedule *result)
+{
+	pg_tz	   *zone = schedule_zone_or_error(zone_name ? zone_name : taskly_timezone);
+	ScheduleError error;
+
+	if (!schedule_parse(text, zone, result, &error))
+		ereport(ERROR,
+				(errcode(error.unsupported ? ERRCODE_FEATURE_NOT_SUPPORTED :
+						 ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg_internal("%s", error.message),
+				 error.detail[0] != '\0' ? errdetail_internal("%s", error.detail) : 0,
+				 error.hint[0] != '\0' ? errhint("%s", error.hint) : 0));
+}
+
+PG_FUNCTION_INFO_V1(taskly_next_runs_v1);
+
+/* next_runs(schedule text, n int, after timestamptz, timezone text) */
+Datum
+taskly_next_runs_v1(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *context;
+	NextRuns   *state;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		char	   *zone_name;
+
+		context = SRF_FIRSTCALL_INIT();
+		check_next_runs(fcinfo);
+		zone_name = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+		state = MemoryContextAlloc(context->multi_call_memory_ctx, sizeof(NextRuns));
+		schedule_parse_or_error(text_to_cstring(PG_GETARG_TEXT_PP(0)), zone_name, &state->schedule);
+		state->left = PG_GETARG_INT32(1);
+		state->anchor = state->last = PG_GETARG_TIMESTAMPTZ(2);
+		context->user_fctx = state;
+	}
+
+	context = SRF_PERCALL_SETUP();
+	state = context->user_fctx;
+	if (advance(state))
+		SRF_RETURN_NEXT(context, TimestampTzGetDatum(state->last));
+	SRF_RETURN_DONE(context);
+}
+
+static void
+check_next_runs(FunctionCallInfo fcinfo)
+{
+	static const char *const names[] = {"schedule", "n", "after"};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+	{
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" must not be null", names[i])));
+	}
+	if (PG_GETARG_INT32(1) < 1 || PG_GETARG_INT32(1) > NEXT_RUNS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid number of runs: %d", PG_GETARG_INT32(1)),
+				 errdetail("Allowed are 1 to %d.", NEXT_RUNS_MAX)));
+}
+
+/*
+ * Goes on to the next run; false when there is none. Where a schedule counts
+ * from something, it is `after`; what comes after the finish of a run that
+ * has not been run yet is not known.
+ */
+static bool
+advance(NextRuns *state)
+{
+	if (state->left-- == 0)
+		return false;
+	if (state->schedule.kind == SCHEDULE_AFTER_FINISH)
+		state->left = 0;
+	state->last = schedule_next(&state->schedule, state->anchor, state->last);
+	return !TIMESTAMP_IS_NOEND(state->last);
+}

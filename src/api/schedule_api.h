@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * schedule_api.h
+ *	  Schedules and time zones as SQL functions take them: checked, with
+ *	  ERROR for what is not allowed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_SCHEDULE_API_H
+#define TASKLY_SCHEDULE_API_H
+
+#include "postgres.h"
+
+#include "time/schedule.h"
+
+/* The zone of an IANA name; ERROR 22023. */
+extern pg_tz *schedule_zone_or_error(const char *name);
+
+/*
+ * Reads a schedule, in taskly.timezone when zone_name is NULL. ERROR 22023, or
+ * 0A000 for a form that is not supported.
+ */
+extern void schedule_parse_or_error(const char *text, const char *zone_name, Schedule *result);
+
+#endif							/* TASKLY_SCHEDULE_API_H */

@@ -1,0 +1,389 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_check.c
+ *	  Checks of a task's draft as a whole, and what follows from it.
+ *
+ * What is not changed is not checked again: a task whose schedule has ended can
+ * still be given another description.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "pgtime.h"
+#include "utils/timestamp.h"
+
+#include "api/common.h"
+#include "api/schedule_api.h"
+#include "api/task_args.h"
+#include "server/clock.h"
+#include "server/guc.h"
+#include "store/queue_store.h"
+
+/* Instants in which schedules of two time zones are compared. */
+#define ZONE_SAMPLES	24
+
+static void check_what_runs(TaskDraft *draft);
+static void check_attempts(TaskDraft *draft);
+static void check_policies(TaskDraft *draft);
+static void check_queue(TaskDraft *draft);
+static void check_schedule(TaskDraft *draft);
+
+/* The owner comes first: whoever has no right learns nothing else. */
+void
+task_draft_check(TaskDraft *draft)
+{
+	check_owner(draft->row.owner);
+	check_what_runs(draft);
+	check_attempts(draft);
+	check_policies(draft);
+	check_schedule(draft);
+	check_queue(draft);
+}
+
+/* ------------------------------------------------------------------------
+ * What runs, and how often it is tried
+ * ------------------------------------------------------------------------ */
+
+static bool
+was_shell(const TaskDraft *draft)
+{
+	return draft->old.name != NULL && draft->old.kind == RUN_KIND_SHELL;
+}
+
+static void
+check_what_runs(TaskDraft *draft)
+{
+	const bool *changed = draft->is_changed;
+
+	if (changed[TASK_COMMAND] || changed[TASK_KIND] || changed[TASK_ATOMIC])
+	{
+		/* What was chosen for the one kind says nothing about the other. */
+		if (was_shell(draft) != (strcmp(draft->kind, "shell") == 0) &&
+			!changed[TASK_ATOMIC])
+			draft->atomic = ATOMIC_AUTO;
+		draft->row.kind = check_command(draft->kind, draft->row.command, draft->atomic);
+	}
+	if (draft->row.kind == RUN_KIND_SHELL &&
+		(changed[TASK_COMMAND] || changed[TASK_KIND] || changed[TASK_ARGS] ||
+		 changed[TASK_OWNER]))
+		check_shell_right(draft->row.owner);
+	if (changed[TASK_ARGS])
+		check_args(draft->row.args);
+	if (draft->row.description != NULL)
+		check_text("description", draft->row.description);
+}
+
+static void
+check_attempts(TaskDraft *draft)
+{
+	TaskRow    *row = &draft->row;
+
+	check_range("max_attempts", row->max_attempts, 1, TASKLY_ATTEMPTS_MAX);
+	if (draft->is_changed[TASK_BACKOFF])
+		check_backoff(row->backoff);
+	check_outcomes("retry_on", row->retry_on, row->kind);
+	check_outcomes("never_on", row->never_on, row->kind);
+	if (row->timeout != NULL)
+		check_interval("timeout", row->timeout);
+	if (row->deadline != NULL)
+		check_interval("deadline", row->deadline);
+
+	/* Whether a lost run may run again depends on the kind: choose anew. */
+	if (!draft->is_given[TASK_ON_LOST] && draft->old.name != NULL &&
+		draft->old.kind != row->kind)
+		row->on_lost = NULL;
+	row->on_lost = unconstify(char *, check_on_lost(row->on_lost, row->kind));
+}
+
+/* ------------------------------------------------------------------------
+ * Policies
+ * ------------------------------------------------------------------------ */
+
+/* One of allowed; those after the first `built` are refused for now. */
+static void
+check_policy(TaskOption option, const char *value, const char *const *allowed, int built)
+{
+	const char *name = task_option_name(option);
+
+	if (check_choice(name, value, allowed) >= built)
+		refuse_unsupported(name, value);
+}
+
+/* A hook may be defined later, so a missing one is no error. */
+static void
+check_on_failure(const TaskDraft *draft)
+{
+	const char *hook = draft->row.on_failure;
+	TaskRow		task;
+
+	if (hook == NULL || !draft->is_changed[TASK_ON_FAILURE])
+		return;
+	check_name("task", hook);
+	if (strcmp(hook, draft->row.name) != 0 &&
+		!task_store_find(hook, draft->row.owner, &task))
+		ereport(NOTICE,
+				(errmsg("task \"%s\", to be enqueued on failure, does not exist yet", hook),
+				 errhint("Use taskly.define() to make it.")));
+}
+
+static void
+check_policies(TaskDraft *draft)
+{
+	static const char *const overlaps[] = {"skip", "allow", "queue", "cancel_running", NULL};
+	static const char *const misses[] = {"skip", "once", "all", NULL};
+
+	check_policy(TASK_OVERLAP, draft->row.overlap, overlaps, 2);
+	check_policy(TASK_MISSED, draft->row.missed, misses, 2);
+	check_on_failure(draft);
+}
+
+/* ------------------------------------------------------------------------
+ * Queue and priority
+ * ------------------------------------------------------------------------ */
+
+static void
+queue_not_found(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("queue \"%s\" does not exist", name),
+			 errhint("Existing queues: %s.", queue_store_names())));
+}
+
+static void
+find_queue(const char *name, QueueRow *queue)
+{
+	bool		found;
+
+	check_name("queue", name);
+	if (strcmp(name, "default") == 0)
+		found = queue_store_read(queue_store_default(), queue);
+	else
+		found = queue_store_find(name, queue);
+	if (!found || !queue_store_hold(queue->queue_id))
+		queue_not_found(name);
+}
+
+static void
+check_queue(TaskDraft *draft)
+{
+	TaskRow    *row = &draft->row;
+	QueueRow	queue;
+
+	check_range("priority", row->priority, -TASKLY_PRIORITY_MAX, TASKLY_PRIORITY_MAX);
+	if (!draft->is_changed[TASK_QUEUE] && !draft->is_changed[TASK_PRIORITY])
+		return;
+	if (draft->queue != NULL)
+		find_queue(draft->queue, &queue);
+	else if (!queue_store_hold(row->queue_id) || !queue_store_read(row->queue_id, &queue))
+		queue_not_found(psprintf("%d", row->queue_id));
+	row->queue_id = queue.queue_id;
+	if (queue.algorithm == QUEUE_FIFO && row->priority != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("queue \"%s\" has no priorities", queue.name),
+				 errdetail("Its algorithm is \"fifo\"."),
+				 errhint("Use priority => 0, or a queue whose algorithm is \"priority\".")));
+}
+
+/* ------------------------------------------------------------------------
+ * Schedule
+ * ------------------------------------------------------------------------ */
+
+static void
+check_no_schedule(const TaskDraft *draft)
+{
+	for (int i = 0; i < TASK_OPTIONS; i++)
+	{
+		if (draft->is_given[i] && task_option_needs_schedule((TaskOption) i))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" needs a schedule", task_option_name((TaskOption) i))));
+	}
+}
+
+static bool
+follows_zone(const Schedule *schedule)
+{
+	return schedule->kind == SCHEDULE_CRON || schedule->kind == SCHEDULE_ONCE;
+}
+
+/* Would the schedule mean other instants if it were read in the session's time zone? */
+static bool
+differs_in_session_zone(const char *text, const Schedule *schedule)
+{
+	Schedule	other;
+	ScheduleError error;
+	TimestampTz after = taskly_now();
+	TimestampTz other_after = after;
+
+	if (!follows_zone(schedule) || !schedule_parse(text, session_timezone, &other, &error))
+		return false;
+	if (schedule->kind == SCHEDULE_ONCE)
+		return schedule->at != other.at;
+	for (int i = 0; i < ZONE_SAMPLES; i++)
+	{
+		after = schedule_next(schedule, after, after);
+		other_after = schedule_next(&other, other_after, other_after);
+		if (after != other_after)
+			return true;
+	}
+	return false;
+}
+
+static void
+tell_of_session_zone(const TaskRow *row, const Schedule *schedule)
+{
+	const char *session_zone = pg_get_timezone_name(session_timezone);
+
+	if (differs_in_session_zone(row->schedule, schedule))
+		ereport(NOTICE,
+				(errmsg("schedule \"%s\" is read in time zone \"%s\", not in that of the session, \"%s\"",
+						row->schedule, row->timezone, session_zone),
+				 errhint("Use timezone => '%s' to read it in the session's.", session_zone)));
+}
+
+static void
+check_bounds(const TaskRow *row)
+{
+	if (TIMESTAMP_IS_NOEND(row->starts_at) || TIMESTAMP_IS_NOBEGIN(row->ends_at) ||
+		row->starts_at >= row->ends_at)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("starts_at must be before ends_at")));
+}
+
+/*
+ * The first instant at which a new schedule is due. One instant in the past
+ * counts: it is due at once. DT_NOEND: never.
+ */
+static TimestampTz
+first_due(const TaskRow *row, const Schedule *schedule, TimestampTz now)
+{
+	TimestampTz after = now;
+
+	switch (schedule->kind)
+	{
+		case SCHEDULE_REBOOT:
+		case SCHEDULE_AFTER_FINISH:
+			return Max(now, row->starts_at);
+		case SCHEDULE_ONCE:
+			return schedule->at < row->starts_at ? DT_NOEND : Max(schedule->at, now);
+		case SCHEDULE_CRON:
+		case SCHEDULE_EVERY:
+			break;
+	}
+	if (row->starts_at > now)
+		after = row->starts_at - 1;
+	return schedule_next(schedule, row->anchor, after);
+}
+
+static void
+check_can_fire(const TaskRow *row, const Schedule *schedule)
+{
+	TimestampTz due = first_due(row, schedule, taskly_now());
+
+	if (!TIMESTAMP_IS_NOEND(due) && due <= row->ends_at)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("schedule \"%s\" is never due", row->schedule),
+			 TIMESTAMP_IS_NOBEGIN(row->starts_at) && TIMESTAMP_IS_NOEND(row->ends_at) ?
+			 errdetail("There is no such time in the future.") :
+			 errdetail("There is no such time in the future from starts_at to ends_at.")));
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/*
+ * Another delay after a finish counts from the same finish: only the first run
+ * of a task is due at once. For a new draft, the task that it replaces counts.
+ */
+static bool
+continues_delay(const TaskDraft *draft, const Schedule *schedule, TimestampTz *last_fire)
+{
+	TaskRow		before = draft->old;
+	Schedule	schedule_before;
+
+	if (schedule->kind != SCHEDULE_AFTER_FINISH ||
+		(before.name == NULL &&
+		 !task_store_find(draft->row.name, draft->row.owner, &before)) ||
+		before.schedule == NULL)
+		return false;
+	schedule_parse_or_error(before.schedule, before.timezone, &schedule_before);
+	*last_fire = before.last_fire;
+	return schedule_before.kind == SCHEDULE_AFTER_FINISH;
+}
+
+/*
+ * Where a new schedule begins. An interval or cron task makes up nothing from
+ * before it was given; of others, whatever fired before was not theirs.
+ */
+static void
+begin_schedule(TaskDraft *draft, const Schedule *schedule)
+{
+	TaskRow    *row = &draft->row;
+	const TaskRow *old = &draft->old;
+
+	if (old->name != NULL && same_text(row->timezone, old->timezone) &&
+		same_text(row->schedule, old->schedule) &&
+		row->starts_at == old->starts_at && row->ends_at == old->ends_at)
+		return;
+	if (continues_delay(draft, schedule, &row->last_fire))
+		return;
+	if (schedule->kind == SCHEDULE_CRON || schedule->kind == SCHEDULE_EVERY)
+		row->last_fire = Max(row->last_fire, taskly_now());
+	else
+		row->last_fire = DT_NOBEGIN;
+}
+
+static void
+set_anchor(TaskDraft *draft)
+{
+	TaskRow    *row = &draft->row;
+	const TaskRow *old = &draft->old;
+
+	if (old->name != NULL && same_text(row->schedule, old->schedule) &&
+		row->starts_at == old->starts_at)
+		return;
+	row->anchor = TIMESTAMP_IS_NOBEGIN(row->starts_at) ?
+		GetCurrentTransactionStartTimestamp() : row->starts_at;
+}
+
+static void
+check_schedule(TaskDraft *draft)
+{
+	TaskRow    *row = &draft->row;
+	const bool *changed = draft->is_changed;
+	bool		names_zone;
+	Schedule	schedule;
+
+	if (draft->old.name == NULL)
+		row->last_fire = DT_NOBEGIN;
+	if (row->schedule == NULL)
+	{
+		check_no_schedule(draft);
+		set_anchor(draft);
+		return;
+	}
+	if (!changed[TASK_SCHEDULE] && !changed[TASK_TIMEZONE] &&
+		!changed[TASK_STARTS_AT] && !changed[TASK_ENDS_AT])
+		return;
+
+	names_zone = row->timezone != NULL;
+	if (!names_zone)
+		row->timezone = pstrdup(taskly_timezone);
+	schedule_parse_or_error(row->schedule, row->timezone, &schedule);
+	if (!names_zone)
+		tell_of_session_zone(row, &schedule);
+	check_bounds(row);
+	set_anchor(draft);
+	begin_schedule(draft, &schedule);
+	check_can_fire(row, &schedule);
+}

@@ -1,0 +1,139 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  What differs between PostgreSQL versions: the only place that asks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_COMPAT_H
+#define TASKLY_COMPAT_H
+
+#include "postgres.h"
+#include "access/tableam.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "executor/executor.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/pquery.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/wait_event.h"
+
+#if PG_VERSION_NUM < 150000
+#error "taskly needs PostgreSQL 15 or newer"
+#endif
+
+/* Our own place in ProcGlobal->allProcs. */
+static inline int
+my_proc_number(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber;
+#else
+	return MyProc->pgprocno;
+#endif
+}
+
+/* Does a role own a database? */
+static inline bool
+owns_database(Oid database, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, role);
+#else
+	return pg_database_ownercheck(database, role);
+#endif
+}
+
+/* Does a role own an extension? */
+static inline bool
+owns_extension(Oid extension, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(ExtensionRelationId, extension, role);
+#else
+	return pg_extension_ownercheck(extension, role);
+#endif
+}
+
+/* May a role connect to a database? */
+static inline bool
+may_connect(Oid database, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(DatabaseRelationId, database, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+	return pg_database_aclcheck(database, role, ACL_CONNECT) == ACLCHECK_OK;
+#endif
+}
+
+/* Add a new row's entries to all indexes of its table. */
+static inline void
+insert_index_entries(ResultRelInfo *result_rel, TupleTableSlot *slot,
+					 EState *estate, bool is_update)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) ExecInsertIndexTuples(result_rel, slot, estate, is_update, false,
+								 NULL, NIL, false);
+#else
+	(void) ExecInsertIndexTuples(result_rel, slot, estate, is_update, false,
+								 NULL, NIL);
+#endif
+}
+
+/* Update a row; says whether indexes need entries. */
+static inline TM_Result
+update_row(Relation rel, ItemPointer ctid, TupleTableSlot *slot,
+		   Snapshot snapshot, bool wait, bool *needs_index_entries)
+{
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	TM_Result	result;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes update_indexes = TU_None;
+
+	result = table_tuple_update(rel, ctid, slot, GetCurrentCommandId(true),
+								snapshot, InvalidSnapshot, wait, &failure,
+								&lockmode, &update_indexes);
+	*needs_index_entries = update_indexes != TU_None;
+#else
+	result = table_tuple_update(rel, ctid, slot, GetCurrentCommandId(true),
+								snapshot, InvalidSnapshot, wait, &failure,
+								&lockmode, needs_index_entries);
+#endif
+	return result;
+}
+
+/* Run a portal to its end and throw its rows away. */
+static inline void
+run_portal(Portal portal, bool is_top_level, QueryCompletion *completion)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) PortalRun(portal, FETCH_ALL, is_top_level,
+					 None_Receiver, None_Receiver, completion);
+#else
+	(void) PortalRun(portal, FETCH_ALL, is_top_level, true,
+					 None_Receiver, None_Receiver, completion);
+#endif
+}
+
+/* An event set that lives until it is freed. */
+static inline WaitEventSet *
+create_wait_event_set(MemoryContext context, int max_events)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, max_events);
+#else
+	return CreateWaitEventSet(context, max_events);
+#endif
+}
+
+/* The wait event that extensions show. */
+#if PG_VERSION_NUM >= 170000
+#define TASKLY_WAIT_EVENT(name) WaitEventExtensionNew(name)
+#else
+#define TASKLY_WAIT_EVENT(name) PG_WAIT_EXTENSION
+#endif
+
+#endif							/* TASKLY_COMPAT_H */

@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * outcome.h
+ *	  The end of an attempt: what a run is, how it ended, whether it is tried
+ *	  again, and how all that is recorded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_OUTCOME_H
+#define TASKLY_OUTCOME_H
+
+#include "taskly.h"
+#include "server/slot.h"
+#include "store/history_store.h"
+#include "store/run_store.h"
+#include "time/backoff.h"
+
+/* What a run does and by which policies: from its task, or its own row. */
+typedef struct RunDefinition
+{
+	int64		task_id;		/* 0: none */
+	int32		version;
+	char	   *task_name;		/* NULL: none */
+	RunKind		kind;
+	char	   *command;
+	int64		timeout_us;		/* 0: none */
+	int			max_attempts;
+	Backoff		backoff;
+	Datum		retry_on;		/* text[], or 0 */
+	Datum		never_on;
+	bool		retry_when_lost;
+	char	   *on_failure;		/* NULL: the default of taskly.on_failure */
+} RunDefinition;
+
+/*
+ * The definition of a run's row, in the current memory context. False: its task
+ * is gone.
+ */
+extern bool definition_load(const RunRow *row, RunDefinition *definition);
+
+/* Fill the end of an attempt from an error. */
+extern void run_end_from_error(RunEnd *end, const ErrorData *error);
+extern void run_end_init(RunEnd *end, RunStatus status);
+
+/*
+ * Record the end of an attempt in the current transaction: history, and the
+ * pending row is deleted or, for another attempt, given its next due time. The
+ * row must be locked (or have been read and not be anybody else's), and its
+ * attempt column say how many attempts are over, this one included. Calls
+ * on_failure when the run is over.
+ */
+extern ClaimResult outcome_record(RunRow *row, const RunDefinition *definition,
+								  RunEnd *end, int consecutive_failures);
+
+/* The outcome of a run that is over, or tried again, for the scheduler. */
+extern void outcome_fill(Outcome *outcome, const RunEnd *end);
+
+#endif							/* TASKLY_OUTCOME_H */

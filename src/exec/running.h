@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ *
+ * running.h
+ *	  The run that a worker has in its hands: what executor.c and
+ *	  autocommit.c share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_RUNNING_H
+#define TASKLY_RUNNING_H
+
+#include "taskly.h"
+#include "exec/outcome.h"
+#include "server/slot.h"
+#include "utils/palloc.h"
+
+/* What is left to do about a run. */
+typedef enum NextStep
+{
+	STEP_DONE,
+	STEP_RERUN,					/* at once, at no cost */
+	STEP_AUTOCOMMIT,
+	STEP_NOT_OURS,				/* it is a shell run now */
+	STEP_EXPIRE,
+	STEP_DENY,
+	STEP_END_WITHOUT_TASK
+} NextStep;
+
+typedef struct RunningRun
+{
+	int			slot;
+	const Assignment *assignment;
+	Outcome    *outcome;
+	MemoryContext context;		/* lives as long as the run */
+	ItemPointerData ctid;
+	RunRow		row;
+	RunDefinition definition;
+	Datum		args;			/* jsonb, or 0 */
+	int			attempt;		/* number of this attempt, from 1 */
+	bool		is_attempt_counted; /* in the row, by its start mark */
+	int			reruns;
+	NextStep	next_step;
+	RunEnd		end;
+} RunningRun;
+
+/* Definition, args and attempt from a row that has been read; false: no task. */
+extern bool running_load(RunningRun *run);
+extern bool running_is_denied(RunningRun *run);
+extern bool running_is_expired(const RunningRun *run);
+
+/* Publish the run in shared memory, to its own command, and start its timer. */
+extern void running_show(RunningRun *run);
+
+/* What an error means for the run's end; false: nothing, run it again. */
+extern bool running_judge_error(RunningRun *run, ErrorData *error);
+
+/* Record run->end in a transaction of its own; does not throw. */
+extern void running_record_attempt(RunningRun *run);
+
+#endif							/* TASKLY_RUNNING_H */

@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy.h
+ *	  Scheduling algorithms: a run's place in its queue, as one number.
+ *
+ * The key is computed once, when the run becomes known; smaller runs first.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_POLICY_H
+#define TASKLY_POLICY_H
+
+#include "taskly.h"
+
+typedef struct PolicyInput
+{
+	TimestampTz due_at;
+	int64		arrival;		/* counts up as runs become known */
+	int32		priority;		/* higher runs first */
+} PolicyInput;
+
+/*
+ * FIFO: first come, first served, by arrival.
+ *
+ * Priority with linear aging (Kleinrock's delay-dependent priorities): a run's
+ * urgency grows with its waiting time at the same rate for all, so the order of
+ * two runs never changes and one number fixes it: due time less priority times
+ * the aging interval. Nothing waits for ever behind higher priorities.
+ */
+extern int64 policy_order_key(QueueAlgorithm algorithm, int64 aging_us,
+							  const PolicyInput *input);
+
+#endif							/* TASKLY_POLICY_H */

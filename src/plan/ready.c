@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * ready.c
+ *	  The waiting runs in a scheduler's memory.
+ *
+ * An entry is in exactly one place: the timer heap (due later), the heap of its
+ * line (due), the list of parked ones, or a worker's list (dispatched; those
+ * lists belong to the pool). A hash finds it by run_id, so that no run is held
+ * twice. Entries with a deadline are in the deadline heap too while they wait.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "plan/policy.h"
+#include "plan/ready.h"
+
+/* What the limit evicts at once, and what a refill reads at once. */
+#define EVICTED_SHARE	4
+#define REFILL_SHARE	4
+
+static HTAB *entries = NULL;
+static MemoryContext ready_context = NULL;
+static pairingheap timers;
+static pairingheap deadlines;
+static dlist_head lines = DLIST_STATIC_INIT(lines);
+static dlist_head parked = DLIST_STATIC_INIT(parked);
+static int64 arrivals = 0;
+static int64 waiting_total = 0;
+static int	ready_limit = 0;
+static TaskIsPaused task_is_paused = NULL;
+
+/* ------------------------------------------------------------------------
+ * Heaps: the pairing heap keeps the largest first, so "larger" is "sooner".
+ * ------------------------------------------------------------------------ */
+
+#define entry_of(heap_node) \
+	pairingheap_container(RunEntry, order_node, (pairingheap_node *) (heap_node))
+#define deadline_entry_of(heap_node) \
+	pairingheap_container(RunEntry, deadline_node, (pairingheap_node *) (heap_node))
+
+static int
+sooner(int64 a, int64 b, int64 a_id, int64 b_id)
+{
+	if (a != b)
+		return a < b ? 1 : -1;
+	return a_id < b_id ? 1 : (a_id > b_id ? -1 : 0);
+}
+
+static int
+compare_order(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const RunEntry *x = entry_of(a);
+	const RunEntry *y = entry_of(b);
+
+	return sooner(x->order_key, y->order_key, x->run_id, y->run_id);
+}
+
+static int
+compare_due(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const RunEntry *x = entry_of(a);
+	const RunEntry *y = entry_of(b);
+
+	return sooner(x->due_at, y->due_at, x->run_id, y->run_id);
+}
+
+static int
+compare_deadline(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const RunEntry *x = deadline_entry_of(a);
+	const RunEntry *y = deadline_entry_of(b);
+
+	return sooner(x->deadline_at, y->deadline_at, x->run_id, y->run_id);
+}
+
+static void
+make_tables(void)
+{
+	HASHCTL		control = {0};
+
+	control.keysize = sizeof(int64);
+	control.entrysize = sizeof(RunEntry);
+	control.hcxt = ready_context;
+	entries = hash_create("taskly waiting runs", 1024, &control,
+						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void
+ready_init(int limit, TaskIsPaused is_paused)
+{
+	ready_context = AllocSetContextCreate(TopMemoryContext, "taskly ready",
+										  ALLOCSET_DEFAULT_SIZES);
+	ready_limit = limit;
+	task_is_paused = is_paused;
+	timers.ph_compare = compare_due;
+	deadlines.ph_compare = compare_deadline;
+	make_tables();
+}
+
+void
+ready_set_limit(int limit)
+{
+	ready_limit = limit;
+}
+
+int64
+ready_count(void)
+{
+	return waiting_total;
+}
+
+RunEntry *
+ready_find(int64 run_id)
+{
+	return hash_search(entries, &run_id, HASH_FIND, NULL);
+}
+
+dlist_head *
+ready_lines(void)
+{
+	return &lines;
+}
+
+/* ------------------------------------------------------------------------
+ * Where an entry waits
+ * ------------------------------------------------------------------------ */
+
+static ReadyLine *
+line_of(const RunEntry *entry)
+{
+	dlist_iter	iter;
+	ReadyLine  *line;
+
+	dlist_foreach(iter, &lines)
+	{
+		line = dlist_container(ReadyLine, node, iter.cur);
+		if (line->queue == entry->queue && line->owner == entry->owner &&
+			line->is_shell == entry->is_shell)
+			return line;
+	}
+	line = MemoryContextAllocZero(ready_context, sizeof(ReadyLine));
+	line->queue = entry->queue;
+	line->owner = entry->owner;
+	line->is_shell = entry->is_shell;
+	line->heap.ph_compare = compare_order;
+	dlist_push_tail(&lines, &line->node);
+	return line;
+}
+
+static void
+add_deadline(RunEntry *entry)
+{
+	if (entry->deadline_at != DT_NOEND)
+		pairingheap_add(&deadlines, &entry->deadline_node);
+}
+
+/* Put an entry where it waits; it must be nowhere now. */
+static void
+enter(RunEntry *entry, TimestampTz now)
+{
+	if (entry->due_at > now)
+	{
+		entry->state = ENTRY_TIMER;
+		pairingheap_add(&timers, &entry->order_node);
+	}
+	else if (entry->task_id != 0 && task_is_paused(entry->task_id))
+	{
+		entry->state = ENTRY_PARKED;
+		dlist_push_tail(&parked, &entry->list_node);
+	}
+	else
+	{
+		entry->state = ENTRY_READY;
+		pairingheap_add(&line_of(entry)->heap, &entry->order_node);
+		line_of(entry)->count++;
+	}
+	entry->queue->waiting++;
+	waiting_total++;
+	add_deadline(entry);
+}
+
+/* Take a waiting entry out of its place. */
+static void
+leave(RunEntry *entry)
+{
+	switch ((EntryState) entry->state)
+	{
+		case ENTRY_TIMER:
+			pairingheap_remove(&timers, &entry->order_node);
+			break;
+		case ENTRY_READY:
+			pairingheap_remove(&line_of(entry)->heap, &entry->order_node);
+			line_of(entry)->count--;
+			break;
+		case ENTRY_PARKED:
+			dlist_delete(&entry->list_node);
+			break;
+		case ENTRY_DISPATCHED:
+			return;
+	}
+	if (entry->deadline_at != DT_NOEND)
+		pairingheap_remove(&deadlines, &entry->deadline_node);
+	entry->queue->waiting--;
+	waiting_total--;
+}
+
+void
+ready_remove(RunEntry *entry)
+{
+	leave(entry);
+	(void) hash_search(entries, &entry->run_id, HASH_REMOVE, NULL);
+}
+
+void
+ready_remove_range(int64 first, int64 count)
+{
+	HASH_SEQ_STATUS scan;
+	RunEntry   *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->state != ENTRY_DISPATCHED &&
+			entry->run_id >= first && entry->run_id - first < count)
+			ready_remove(entry);
+	}
+}
+
+void
+ready_forget_waiting(void)
+{
+	ready_remove_range(0, PG_INT64_MAX);
+}
+
+/* ------------------------------------------------------------------------
+ * The limit
+ * ------------------------------------------------------------------------ */
+
+/* Memory no longer holds all rows from this entry on. */
+static void
+lower_watermark(QueuePlan *queue, TimestampTz due_at, int64 run_id)
+{
+	if (queue->is_complete || due_at < queue->watermark_due_at ||
+		(due_at == queue->watermark_due_at && run_id <= queue->watermark_run_id))
+	{
+		queue->is_complete = false;
+		queue->watermark_due_at = due_at;
+		queue->watermark_run_id = run_id - 1;
+	}
+}
+
+static int
+compare_worst_first(const void *a, const void *b)
+{
+	const RunEntry *x = *(RunEntry *const *) a;
+	const RunEntry *y = *(RunEntry *const *) b;
+
+	return sooner(x->order_key, y->order_key, x->run_id, y->run_id);
+}
+
+/*
+ * The worst share of all waiting entries goes. Done for many at once, so that
+ * the cost of sorting is spread over as many arrivals.
+ */
+static void
+evict_worst(void)
+{
+	HASH_SEQ_STATUS scan;
+	RunEntry   *entry;
+	RunEntry  **list = palloc(sizeof(RunEntry *) * waiting_total);
+	int64		count = 0;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->state != ENTRY_DISPATCHED && !entry->is_suspect)
+			list[count++] = entry;
+	}
+	qsort(list, count, sizeof(RunEntry *), compare_worst_first);
+	for (int64 i = 0; i < count / EVICTED_SHARE; i++)
+	{
+		lower_watermark(list[i]->queue, list[i]->due_at, list[i]->run_id);
+		ready_remove(list[i]);
+	}
+	pfree(list);
+}
+
+bool
+ready_wants_refill(const QueuePlan *queue)
+{
+	return !queue->is_complete &&
+		waiting_total < ready_limit - ready_limit / EVICTED_SHARE &&
+		queue->waiting < ready_limit / 2;
+}
+
+int
+ready_refill_size(void)
+{
+	return Max(ready_limit / REFILL_SHARE, 25);
+}
+
+/* ------------------------------------------------------------------------
+ * Arrival and change
+ * ------------------------------------------------------------------------ */
+
+/*
+ * A run that arrives beyond the watermark, when the table holds more than
+ * memory, is left there unless it is better than what its queue would pick next.
+ */
+static bool
+may_stay_in_table(const QueuePlan *queue, const WaitingRun *run, int64 order_key)
+{
+	dlist_iter	iter;
+
+	if (queue->is_complete || waiting_total < ready_limit / 2 || run->is_suspect)
+		return false;
+	if (run->due_at < queue->watermark_due_at)
+		return false;
+	dlist_foreach(iter, &lines)
+	{
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+
+		if (line->queue == queue && line->owner == run->owner &&
+			line->is_shell == run->is_shell)
+			return !ready_line_is_empty(line) &&
+				ready_line_first(line)->order_key <= order_key;
+	}
+	return false;
+}
+
+void
+ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
+{
+	RunEntry   *entry = ready_find(run->run_id);
+	PolicyInput input = {run->due_at, ++arrivals, run->priority};
+	int64		order_key = policy_order_key(queue->algorithm, queue->aging_us, &input);
+
+	if (entry != NULL && entry->state == ENTRY_DISPATCHED)
+		return;					/* its outcome will tell */
+	if (entry != NULL)
+		ready_remove(entry);
+	if (may_stay_in_table(queue, run, order_key))
+		return;
+	if (waiting_total >= ready_limit)
+		evict_worst();
+
+	entry = hash_search(entries, &run->run_id, HASH_ENTER, NULL);
+	entry->order_key = order_key;
+	entry->task_id = run->task_id;
+	entry->due_at = run->due_at;
+	entry->deadline_at = run->deadline_at;
+	entry->ctid = run->ctid;
+	entry->is_shell = run->is_shell;
+	entry->is_suspect = run->is_suspect;
+	entry->slot = -1;
+	entry->activity = -1;
+	entry->owner = run->owner;
+	entry->queue = queue;
+	enter(entry, now);
+}
+
+TimestampTz
+ready_advance(TimestampTz now)
+{
+	while (!pairingheap_is_empty(&timers))
+	{
+		RunEntry   *entry = entry_of(pairingheap_first(&timers));
+
+		if (entry->due_at > now)
+			return entry->due_at;
+		leave(entry);
+		enter(entry, now);
+	}
+	return DT_NOEND;
+}
+
+RunEntry *
+ready_first_timer(void)
+{
+	return pairingheap_is_empty(&timers) ? NULL : entry_of(pairingheap_first(&timers));
+}
+
+RunEntry *
+ready_next_expired(TimestampTz now, TimestampTz *next)
+{
+	RunEntry   *entry;
+
+	*next = DT_NOEND;
+	if (pairingheap_is_empty(&deadlines))
+		return NULL;
+	entry = deadline_entry_of(pairingheap_first(&deadlines));
+	if (entry->deadline_at <= now)
+		return entry;
+	*next = entry->deadline_at;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * Pause
+ * ------------------------------------------------------------------------ */
+
+void
+ready_task_resumed(int64 task_id)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &parked)
+	{
+		RunEntry   *entry = dlist_container(RunEntry, list_node, iter.cur);
+
+		if (entry->task_id != task_id)
+			continue;
+		leave(entry);
+		enter(entry, entry->due_at);
+	}
+}
+
+void
+ready_task_paused(int64 task_id)
+{
+	HASH_SEQ_STATUS scan;
+	RunEntry   *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->task_id != task_id || entry->state != ENTRY_READY)
+			continue;
+		leave(entry);
+		enter(entry, entry->due_at);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Picking
+ * ------------------------------------------------------------------------ */
+
+RunEntry *
+ready_line_first(ReadyLine *line)
+{
+	return entry_of(pairingheap_first(&line->heap));
+}
+
+void
+ready_take(RunEntry *entry)
+{
+	leave(entry);
+	entry->state = ENTRY_DISPATCHED;
+}
+
+void
+ready_return(RunEntry *entry, TimestampTz due_at, TimestampTz now)
+{
+	Assert(entry->state == ENTRY_DISPATCHED);
+	entry->slot = -1;
+	entry->activity = -1;
+	entry->due_at = due_at;
+	enter(entry, now);
+}

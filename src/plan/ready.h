@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * ready.h
+ *	  The waiting runs that a scheduler holds in memory: those due in the
+ *	  future by time, those due by the order of their queue.
+ *
+ * Memory is bounded. For each queue a watermark (due_at, run_id) says up to
+ * where memory holds every waiting run; perhaps better ones beyond it too. What
+ * is beyond is read when there is room, from the watermark on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_READY_H
+#define TASKLY_READY_H
+
+#include "taskly.h"
+#include "lib/ilist.h"
+#include "lib/pairingheap.h"
+#include "plan/throttle.h"
+#include "storage/itemptr.h"
+
+typedef enum EntryState
+{
+	ENTRY_TIMER,				/* due in the future */
+	ENTRY_READY,				/* due: in its line */
+	ENTRY_PARKED,				/* due, but its task is paused */
+	ENTRY_DISPATCHED			/* in a worker's hands */
+} EntryState;
+
+typedef struct RunEntry
+{
+	int64		run_id;			/* hash key */
+	int64		order_key;
+	int64		task_id;		/* 0: none */
+	TimestampTz due_at;
+	TimestampTz deadline_at;	/* DT_NOEND: none */
+	ItemPointerData ctid;
+	bool		is_shell;
+	bool		is_suspect;
+	uint8		state;			/* EntryState */
+	int16		slot;			/* dispatched: to whom */
+	int16		activity;		/* dispatched shell: reserved entry */
+	Oid			owner;
+	struct QueuePlan *queue;
+	pairingheap_node order_node;	/* in the timer heap or its line */
+	pairingheap_node deadline_node;
+	dlist_node	list_node;		/* dispatched: the worker's; parked: all parked */
+} RunEntry;
+
+/* The due runs of one role in one queue, SQL and shell apart. */
+typedef struct ReadyLine
+{
+	struct QueuePlan *queue;
+	Oid			owner;
+	bool		is_shell;
+	int64		count;
+	int64		last_pick;		/* count of picks then: lines take turns */
+	pairingheap heap;
+	dlist_node	node;			/* in the list of all lines */
+} ReadyLine;
+
+/* What is known of a waiting run when it is read. */
+typedef struct WaitingRun
+{
+	int64		run_id;
+	int64		task_id;
+	TimestampTz due_at;
+	TimestampTz deadline_at;	/* DT_NOEND: none */
+	ItemPointerData ctid;
+	int32		priority;
+	Oid			owner;
+	bool		is_shell;
+	bool		is_suspect;
+} WaitingRun;
+
+/* is_paused: asked of each run's task before the run goes in line. */
+typedef bool (*TaskIsPaused) (int64 task_id);
+extern void ready_init(int limit, TaskIsPaused is_paused);
+extern void ready_set_limit(int limit);
+
+/* Forget every waiting run (not the dispatched ones), before all is read again. */
+extern void ready_forget_waiting(void);
+
+/*
+ * Add a run, or change the one that is known and not dispatched. Beyond the
+ * limit the worst of its queue are evicted.
+ */
+extern void ready_put(struct QueuePlan *queue, const WaitingRun *run, TimestampTz now);
+extern RunEntry *ready_find(int64 run_id);
+extern void ready_remove(RunEntry *entry);
+
+/* Forget waiting runs whose ids are in a range. */
+extern void ready_remove_range(int64 first, int64 count);
+
+/* Runs in memory: all, and waiting ones of a queue. */
+extern int64 ready_count(void);
+
+/* Move what has become due into its line; returns the next due time (DT_NOEND: none). */
+extern TimestampTz ready_advance(TimestampTz now);
+
+/* The next of those due in the future; NULL: none. */
+extern RunEntry *ready_first_timer(void);
+
+/* A waiting run whose deadline has passed, NULL: none; *next: the next deadline. */
+extern RunEntry *ready_next_expired(TimestampTz now, TimestampTz *next);
+
+/* A task was paused or resumed: its due runs leave their line, or go back. */
+extern void ready_task_paused(int64 task_id);
+extern void ready_task_resumed(int64 task_id);
+
+/* --- picking -------------------------------------------------------- */
+
+/* All lines, in no order; lines may be empty. */
+extern dlist_head *ready_lines(void);
+
+static inline bool
+ready_line_is_empty(const ReadyLine *line)
+{
+	return pairingheap_is_empty(&line->heap);
+}
+
+extern RunEntry *ready_line_first(ReadyLine *line);
+
+/* Take an entry out of where it waits, for dispatch. */
+extern void ready_take(RunEntry *entry);
+
+/* A dispatched run waits again, from now or from a later instant. */
+extern void ready_return(RunEntry *entry, TimestampTz due_at, TimestampTz now);
+
+/* --- refilling ------------------------------------------------------ */
+
+/* Does memory have room for more of this queue, and the table perhaps more? */
+extern bool ready_wants_refill(const struct QueuePlan *queue);
+extern int	ready_refill_size(void);
+
+#endif							/* TASKLY_READY_H */

@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_plan.c
+ *	  What a scheduler remembers of each task that has runs.
+ *
+ * Counts are written to the task's row now and then, not at each run: at high
+ * rates one row would be updated thousands of times a second.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "plan/task_plan.h"
+
+/* Weight of the latest duration in the moving average: one in this many. */
+#define AVERAGE_WEIGHT	8
+
+static HTAB *plans = NULL;
+static dlist_head dirty = DLIST_STATIC_INIT(dirty);
+
+void
+task_plan_init(void)
+{
+	HASHCTL		control = {0};
+
+	control.keysize = sizeof(int64);
+	control.entrysize = sizeof(TaskPlan);
+	control.hcxt = TopMemoryContext;
+	plans = hash_create("taskly tasks", 256, &control,
+						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+TaskPlan *
+task_plan_find(int64 task_id)
+{
+	return hash_search(plans, &task_id, HASH_FIND, NULL);
+}
+
+TaskPlan *
+task_plan_set(int64 task_id, bool is_paused, bool is_shell,
+			  int32 consecutive_failures)
+{
+	bool		found;
+	TaskPlan   *plan = hash_search(plans, &task_id, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		memset(plan, 0, sizeof(*plan));
+		plan->task_id = task_id;
+		plan->consecutive_failures = consecutive_failures;
+	}
+	plan->is_paused = is_paused;
+	plan->is_shell = is_shell;
+	return plan;
+}
+
+void
+task_plan_forget(int64 task_id)
+{
+	TaskPlan   *plan = task_plan_find(task_id);
+
+	if (plan == NULL)
+		return;
+	task_plan_clean(plan);
+	if (plan->running == 0)
+		(void) hash_search(plans, &task_id, HASH_REMOVE, NULL);
+}
+
+bool
+task_plan_is_paused(int64 task_id)
+{
+	TaskPlan   *plan = task_plan_find(task_id);
+
+	return plan != NULL && plan->is_paused;
+}
+
+static void
+update_average(TaskPlan *plan, int64 duration_us)
+{
+	if (plan->average_us == 0)
+		plan->average_us = Max(duration_us, 1);
+	else
+		plan->average_us = Max(1, plan->average_us +
+							   (duration_us - plan->average_us) / AVERAGE_WEIGHT);
+}
+
+void
+task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status, bool is_final,
+				TimestampTz started_at, TimestampTz finished_at)
+{
+	TaskCounts *counts = &plan->counts;
+
+	if (started_at != 0 && finished_at >= started_at)
+		update_average(plan, finished_at - started_at);
+	if (!is_final)
+		return;
+
+	counts->task_id = plan->task_id;
+	counts->runs++;
+	counts->last_run_id = run_id;
+	counts->last_status = status;
+	counts->last_started_at = started_at;
+	counts->last_finished_at = finished_at;
+	if (run_status_is_failure(status))
+	{
+		counts->failures++;
+		plan->consecutive_failures++;
+		counts->last_failure_run_id = run_id;
+		counts->last_failure_at = finished_at;
+	}
+	else if (status == RUN_SUCCEEDED)
+		plan->consecutive_failures = 0;
+	counts->consecutive_failures = plan->consecutive_failures;
+	if (!plan->is_dirty)
+	{
+		plan->is_dirty = true;
+		dlist_push_tail(&dirty, &plan->dirty_node);
+	}
+}
+
+dlist_head *
+task_plan_dirty(void)
+{
+	return &dirty;
+}
+
+void
+task_plan_clean(TaskPlan *plan)
+{
+	if (plan->is_dirty)
+		dlist_delete(&plan->dirty_node);
+	plan->is_dirty = false;
+	memset(&plan->counts, 0, sizeof(plan->counts));
+}

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_plan.h
+ *	  What a scheduler remembers of each task that has runs: whether it is
+ *	  paused, how long its runs take, and counts not yet written to its row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_TASK_PLAN_H
+#define TASKLY_TASK_PLAN_H
+
+#include "taskly.h"
+#include "lib/ilist.h"
+
+typedef struct TaskPlan
+{
+	int64		task_id;		/* hash key */
+	bool		is_paused;
+	bool		is_shell;
+	bool		is_dirty;		/* has counts to write: in the list of dirty ones */
+	int			running;		/* dispatched and not yet ended */
+	int32		consecutive_failures;
+	int64		average_us;		/* moving average of durations; 0: not known */
+	TaskCounts	counts;
+	dlist_node	dirty_node;
+} TaskPlan;
+
+extern void task_plan_init(void);
+
+/* NULL: not known. */
+extern TaskPlan *task_plan_find(int64 task_id);
+
+/* Make or change what is known; the failures only when it is new. */
+extern TaskPlan *task_plan_set(int64 task_id, bool is_paused, bool is_shell,
+							   int32 consecutive_failures);
+extern void task_plan_forget(int64 task_id);
+
+/* As ready_init() wants it. */
+extern bool task_plan_is_paused(int64 task_id);
+
+/* An attempt of a run of this task has ended. */
+extern void task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status,
+							bool is_final, TimestampTz started_at,
+							TimestampTz finished_at);
+
+/* Tasks with counts to write; cleared one by one. */
+extern dlist_head *task_plan_dirty(void);
+extern void task_plan_clean(TaskPlan *plan);
+
+#endif							/* TASKLY_TASK_PLAN_H */

@@ -1,0 +1,308 @@
+/*-------------------------------------------------------------------------
+ *
+ * hooks.c
+ *	  Hooks into everybody's sessions.
+ *
+ * DROP DATABASE, ALTER DATABASE ... RENAME or SET TABLESPACE, and CREATE DATABASE
+ * ... TEMPLATE need a database that nobody is connected to. taskly's processes
+ * leave it first and come back when the command has failed (or has copied).
+ * Only for somebody who may run the command: leaving costs running runs.
+ *
+ * DROP EXTENSION needs taskly's tables, which runs in execution hold: they end
+ * first, too.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "access/htup_details.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/latch.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "process/hooks.h"
+#include "server/clock.h"
+#include "server/database.h"
+#include "server/slot.h"
+#include "server/wake.h"
+
+/* PostgreSQL itself waits five seconds for others to leave a database. */
+#define LEAVE_TIMEOUT_MS	5000
+#define LEAVE_CHECK_MS		100
+
+static ProcessUtility_hook_type previous_utility_hook = NULL;
+static object_access_hook_type previous_access_hook = NULL;
+static int	release_at_end = -1;	/* entry held by a DROP EXTENSION */
+
+/* ------------------------------------------------------------------------
+ * Extensions
+ * ------------------------------------------------------------------------ */
+
+/*
+ * Also sees DROP OWNED and DROP SCHEMA CASCADE. Which extension it is does not
+ * matter: the look at commit is cheap.
+ */
+static void
+see_object_access(ObjectAccessType access, Oid classId, Oid objectId,
+				  int subId, void *arg)
+{
+	if (previous_access_hook)
+		previous_access_hook(access, classId, objectId, subId, arg);
+	if (classId == ExtensionRelationId &&
+		(access == OAT_POST_CREATE || access == OAT_DROP))
+		wake_launcher_for_extension();
+}
+
+/* ------------------------------------------------------------------------
+ * Leaving
+ * ------------------------------------------------------------------------ */
+
+/* Tell all processes of an entry to leave; true when none is left. */
+static bool
+tell_to_leave(int entry, Oid database)
+{
+	DatabaseInfo info;
+	bool		is_empty = true;
+
+	if (database_info(entry, &info) && info.pid != 0)
+	{
+		kill(info.pid, SIGTERM);
+		is_empty = false;
+	}
+	for (int i = 0; i < slot_count(); i++)
+	{
+		SlotInfo	slot;
+
+		if (!slot_info(i, &slot) || slot.database != database || slot.pid == 0)
+			continue;
+		slot_retire(i);
+		kill(slot.pid, SIGTERM);
+		is_empty = false;
+	}
+	return is_empty;
+}
+
+/* Wait until they have left, or for as long as PostgreSQL itself would. */
+static void
+wait_until_left(int entry, Oid database)
+{
+	TimestampTz give_up_at = taskly_now() + LEAVE_TIMEOUT_MS * INT64CONST(1000);
+
+	ConditionVariablePrepareToSleep(database_left_cv(entry));
+	while (!tell_to_leave(entry, database) && taskly_now() < give_up_at)
+		(void) ConditionVariableTimedSleep(database_left_cv(entry), LEAVE_CHECK_MS,
+										   TASKLY_WAIT_EVENT("TasklyLeave"));
+	ConditionVariableCancelSleep();
+}
+
+/* ------------------------------------------------------------------------
+ * Commands
+ * ------------------------------------------------------------------------ */
+
+static Oid
+template_of(CreatedbStmt *statement)
+{
+	ListCell   *cell;
+
+	foreach(cell, statement->options)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+
+		if (strcmp(option->defname, "template") == 0 && option->arg)
+			return get_database_oid(defGetString(option), true);
+	}
+	return InvalidOid;
+}
+
+static bool
+may_create_databases(void)
+{
+	bool		result = superuser();
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+
+	if (HeapTupleIsValid(tuple))
+	{
+		result = result || ((Form_pg_authid) GETSTRUCT(tuple))->rolcreatedb;
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
+/* ALTER DATABASE ... SET TABLESPACE, among the options that need nothing. */
+static bool
+moves_tablespace(AlterDatabaseStmt *statement)
+{
+	ListCell   *cell;
+
+	foreach(cell, statement->options)
+	{
+		if (strcmp(lfirst_node(DefElem, cell)->defname, "tablespace") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The database that a command needs for itself; InvalidOid: none. */
+static Oid
+database_needed_by(Node *statement)
+{
+	Oid			database = InvalidOid;
+
+	switch (nodeTag(statement))
+	{
+		case T_DropdbStmt:
+			database = get_database_oid(((DropdbStmt *) statement)->dbname, true);
+			break;
+		case T_RenameStmt:
+			if (((RenameStmt *) statement)->renameType == OBJECT_DATABASE)
+				database = get_database_oid(((RenameStmt *) statement)->subname, true);
+			break;
+		case T_AlterDatabaseStmt:
+			if (moves_tablespace((AlterDatabaseStmt *) statement))
+				database = get_database_oid(((AlterDatabaseStmt *) statement)->dbname, true);
+			break;
+		case T_CreatedbStmt:
+			database = template_of((CreatedbStmt *) statement);
+			return may_create_databases() && OidIsValid(database) &&
+				database != MyDatabaseId &&
+				owns_database(database, GetUserId()) ? database : InvalidOid;
+		default:
+			break;
+	}
+	if (!OidIsValid(database) || database == MyDatabaseId ||
+		!owns_database(database, GetUserId()))
+		return InvalidOid;
+	return database;
+}
+
+static bool
+drops_taskly(Node *statement)
+{
+	ListCell   *cell;
+
+	if (!IsA(statement, DropStmt) ||
+		((DropStmt *) statement)->removeType != OBJECT_EXTENSION)
+		return false;
+	foreach(cell, ((DropStmt *) statement)->objects)
+	{
+		if (strcmp(strVal(lfirst(cell)), TASKLY_EXTENSION) == 0)
+		{
+			Oid			extension = get_extension_oid(TASKLY_EXTENSION, true);
+
+			return OidIsValid(extension) && owns_extension(extension, GetUserId());
+		}
+	}
+	return false;
+}
+
+static void
+run_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
+			ProcessUtilityContext context, ParamListInfo params,
+			QueryEnvironment *environment, DestReceiver *dest,
+			QueryCompletion *completion)
+{
+	if (previous_utility_hook)
+		previous_utility_hook(pstmt, query, read_only_tree, context, params,
+							  environment, dest, completion);
+	else
+		standard_ProcessUtility(pstmt, query, read_only_tree, context, params,
+								environment, dest, completion);
+}
+
+/* COMMIT PREPARED makes rows visible that no callback of ours has seen. */
+static bool
+commits_prepared(Node *statement)
+{
+	return IsA(statement, TransactionStmt) &&
+		((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+}
+
+static void
+see_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
+			ProcessUtilityContext context, ParamListInfo params,
+			QueryEnvironment *environment, DestReceiver *dest,
+			QueryCompletion *completion)
+{
+	Node	   *statement = pstmt->utilityStmt;
+	bool		may_look = !IsAbortedTransactionBlockState() &&
+		IsTransactionState() && !RecoveryInProgress();
+	Oid			database = InvalidOid;
+	bool		drops_extension = false;
+	int			entry = -1;
+
+	if (may_look && context == PROCESS_UTILITY_TOPLEVEL)
+		database = database_needed_by(statement);
+	if (may_look && !OidIsValid(database) && release_at_end < 0 &&
+		drops_taskly(statement))
+	{
+		drops_extension = true;
+		database = MyDatabaseId;
+	}
+	if (OidIsValid(database))
+		entry = database_hold(database);
+	if (entry < 0)
+	{
+		run_utility(pstmt, query, read_only_tree, context, params,
+					environment, dest, completion);
+		if (may_look && commits_prepared(statement))
+			wake_for_everything();
+		return;
+	}
+
+	if (drops_extension)
+	{
+		/* Until the end of the transaction: its locks are held as long. */
+		release_at_end = entry;
+		wait_until_left(entry, database);
+		run_utility(pstmt, query, read_only_tree, context, params,
+					environment, dest, completion);
+		return;
+	}
+	PG_TRY();
+	{
+		wait_until_left(entry, database);
+		run_utility(pstmt, query, read_only_tree, context, params,
+					environment, dest, completion);
+	}
+	PG_FINALLY();
+	{
+		database_release(entry);
+	}
+	PG_END_TRY();
+}
+
+static void
+release_after_transaction(XactEvent event, void *arg)
+{
+	if (release_at_end < 0 ||
+		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		 event != XACT_EVENT_PREPARE))
+		return;
+	database_release(release_at_end);
+	release_at_end = -1;
+}
+
+void
+hooks_install(void)
+{
+	previous_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = see_utility;
+	previous_access_hook = object_access_hook;
+	object_access_hook = see_object_access;
+	RegisterXactCallback(release_after_transaction, NULL);
+}

@@ -1,0 +1,491 @@
+/*-------------------------------------------------------------------------
+ *
+ * intake.c
+ *	  How a scheduler learns what to do.
+ *
+ * Sessions push news at commit: ranges of run_ids, ids of tasks, "settings", or
+ * "everything". The tables are read by primary key for what the news name; in
+ * the order (queue, due_at, run_id) when memory is (re)filled.
+ *
+ * The entry's ring is emptied before the snapshot of the first reading is taken,
+ * so no commit falls between the two.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "plan/ready.h"
+#include "plan/task_plan.h"
+#include "plan/throttle.h"
+#include "process/intake.h"
+#include "process/leader.h"
+#include "process/pool.h"
+#include "server/database.h"
+#include "server/guc.h"
+#include "server/txn.h"
+#include "store/catalog.h"
+#include "store/home_store.h"
+#include "store/queue_store.h"
+#include "store/run_store.h"
+#include "store/task_store.h"
+
+#define NEWS_AT_ONCE	512
+
+/* What is to be read in the next transaction. */
+typedef struct Wanted
+{
+	bool		everything;
+	bool		settings;
+	List	   *news;			/* of News: runs and tasks */
+} Wanted;
+
+static Wanted wanted;
+static MemoryContext wanted_context = NULL;
+static int	my_entry = -1;
+static bool is_orphaned = false;
+static bool has_rescanned = false;
+static HomeRow home;
+static bool is_at_home = false;
+static TimestampTz reading_at;	/* now, of the present reading */
+
+void
+intake_init(int entry)
+{
+	my_entry = entry;
+	wanted_context = AllocSetContextCreate(TopMemoryContext, "taskly intake",
+										   ALLOCSET_DEFAULT_SIZES);
+	wanted.everything = true;
+}
+
+/* ------------------------------------------------------------------------
+ * What is wanted
+ * ------------------------------------------------------------------------ */
+
+void
+intake_want_everything(void)
+{
+	wanted.everything = true;
+}
+
+static void
+want_news(const News *news)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(wanted_context);
+	News	   *copy = palloc(sizeof(News));
+
+	*copy = *news;
+	wanted.news = lappend(wanted.news, copy);
+	MemoryContextSwitchTo(old_context);
+}
+
+void
+intake_want_run(int64 run_id)
+{
+	News		news = {run_id, 1, NEWS_RUNS};
+
+	want_news(&news);
+}
+
+void
+intake_want_task(int64 task_id)
+{
+	News		news = {task_id, 1, NEWS_TASK};
+
+	want_news(&news);
+}
+
+static void
+sort_news(const News *news)
+{
+	switch (news->kind)
+	{
+		case NEWS_RUNS:
+			/* More than memory holds is better read in order. */
+			if (news->count > taskly_ready_limit / 2)
+				wanted.everything = true;
+			else
+				want_news(news);
+			break;
+		case NEWS_TASK:
+			want_news(news);
+			break;
+		case NEWS_SETTINGS:
+			wanted.settings = true;
+			break;
+		case NEWS_EVERYTHING:
+			wanted.everything = true;
+			break;
+	}
+}
+
+void
+intake_take_news(void)
+{
+	News		news[NEWS_AT_ONCE];
+	bool		overflow;
+	int			count;
+
+	do
+	{
+		count = database_take_news(my_entry, news, NEWS_AT_ONCE, &overflow);
+		if (overflow)
+			wanted.everything = true;
+		for (int i = 0; i < count; i++)
+			sort_news(&news[i]);
+	} while (count == NEWS_AT_ONCE);
+}
+
+/* ------------------------------------------------------------------------
+ * Settings
+ * ------------------------------------------------------------------------ */
+
+static void
+receive_queue(const QueueRow *queue, void *arg)
+{
+	throttle_set(queue->queue_id, queue->algorithm, queue->aging_us,
+				 queue->max_running, queue->is_paused);
+}
+
+static void
+read_settings(void)
+{
+	bool		has_home = home_store_read(&home);
+	int64		home_id;
+
+	is_at_home = has_home && catalog_home_id(&home_id);
+	if (has_home)
+		database_set_history_slot(my_entry, home.history_slot);
+	throttle_begin_reload();
+	queue_store_read_all(receive_queue, NULL);
+	throttle_end_reload();
+	leader_home_changed(is_at_home, home.term);
+}
+
+bool
+intake_is_parked(void)
+{
+	return !is_at_home;
+}
+
+bool
+intake_is_paused(void)
+{
+	return home.is_paused;
+}
+
+TimestampTz
+intake_paused_until(void)
+{
+	return home.is_paused ? home.paused_until : DT_NOEND;
+}
+
+bool
+intake_is_orphaned(void)
+{
+	return is_orphaned;
+}
+
+/* ------------------------------------------------------------------------
+ * Tasks
+ * ------------------------------------------------------------------------ */
+
+static TaskPlan *
+remember_task(const TaskRow *task)
+{
+	return task_plan_set(task->task_id, task->is_paused,
+						 task->kind == RUN_KIND_SHELL, task->consecutive_failures);
+}
+
+static void
+read_task(int64 task_id)
+{
+	TaskRow		task;
+	TaskPlan   *plan = task_plan_find(task_id);
+	bool		was_paused = plan != NULL && plan->is_paused;
+
+	if (!task_store_read(task_id, &task))
+	{
+		task_plan_forget(task_id);
+		leader_task_dropped(task_id);
+		return;
+	}
+	plan = remember_task(&task);
+	if (plan->is_paused && !was_paused)
+		ready_task_paused(task_id);
+	if (!plan->is_paused && was_paused)
+		ready_task_resumed(task_id);
+	leader_task_changed(&task, reading_at);
+}
+
+/* What is known of a run's task, read when it is not known yet. */
+static TaskPlan *
+plan_of(int64 task_id)
+{
+	TaskPlan   *plan = task_plan_find(task_id);
+	TaskRow		task;
+
+	if (plan == NULL && task_store_read(task_id, &task))
+		plan = remember_task(&task);
+	return plan;
+}
+
+/* ------------------------------------------------------------------------
+ * Runs
+ * ------------------------------------------------------------------------ */
+
+/* Rows of a dumped role that does not exist here wait for it. */
+static bool
+owner_exists(Oid owner)
+{
+	return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner));
+}
+
+static bool
+is_shell_run(const RunRow *row, int64 task_id)
+{
+	TaskPlan   *plan;
+
+	if (task_id == 0)
+		return strcmp(run_row_text(row, RUN_COL_KIND), "shell") == 0;
+	plan = plan_of(task_id);
+	return plan != NULL && plan->is_shell;
+}
+
+static QueuePlan *
+queue_of(const RunRow *row)
+{
+	int32		queue_id = run_int32(row, RUN_COL_QUEUE_ID);
+	QueuePlan  *queue = throttle_find(queue_id);
+
+	/* A queue that was made in the same moment. */
+	if (queue == NULL)
+	{
+		queue_store_read_all(receive_queue, NULL);
+		queue = throttle_find(queue_id);
+	}
+	return queue;
+}
+
+/*
+ * A row with a start mark is in somebody's hands, or recovery's. The others of
+ * this home wait for us.
+ */
+static void
+receive_run(const RunRow *row, void *arg)
+{
+	WaitingRun	run;
+	QueuePlan  *queue = queue_of(row);
+
+	if (!is_at_home || queue == NULL ||
+		run_int64(row, RUN_COL_HOME_ID) != home.home_id ||
+		!run_is_null(row, RUN_COL_STARTED_AT) ||
+		!owner_exists(run_oid(row, RUN_COL_OWNER)))
+		return;
+	run.run_id = run_int64(row, RUN_COL_RUN_ID);
+	run.task_id = run_is_null(row, RUN_COL_TASK_ID) ? 0 :
+		run_int64(row, RUN_COL_TASK_ID);
+	run.due_at = run_time(row, RUN_COL_DUE_AT);
+	run.deadline_at = run_is_null(row, RUN_COL_DEADLINE_AT) ? DT_NOEND :
+		run_time(row, RUN_COL_DEADLINE_AT);
+	run.ctid = row->ctid;
+	run.priority = run_int32(row, RUN_COL_PRIORITY);
+	run.owner = run_oid(row, RUN_COL_OWNER);
+	run.is_shell = is_shell_run(row, run.task_id);
+	run.is_suspect = run_int32(row, RUN_COL_CRASHES) > 0;
+	ready_put(queue, &run, reading_at);
+}
+
+void
+intake_put(const RunRow *row, TimestampTz now)
+{
+	reading_at = now;
+	receive_run(row, NULL);
+}
+
+/* What the news name may have been deleted: forget it, then see what is there. */
+static void
+read_runs(const News *news)
+{
+	if (news->count <= ready_count())
+	{
+		for (int64 id = news->id; id < news->id + news->count; id++)
+		{
+			RunEntry   *entry = ready_find(id);
+
+			if (entry != NULL && entry->state != ENTRY_DISPATCHED)
+				ready_remove(entry);
+		}
+	}
+	else
+		ready_remove_range(news->id, news->count);
+	run_store_read(news->id, news->count, receive_run, NULL);
+}
+
+typedef struct Refill
+{
+	QueuePlan  *queue;
+	TimestampTz last_due_at;
+	int64		last_run_id;
+} Refill;
+
+static void
+receive_refill(const RunRow *row, void *arg)
+{
+	Refill	   *refill = arg;
+
+	refill->last_due_at = run_time(row, RUN_COL_DUE_AT);
+	refill->last_run_id = run_int64(row, RUN_COL_RUN_ID);
+	receive_run(row, NULL);
+}
+
+/* Read on from a queue's watermark, never from the dead head of the index. */
+static void
+refill_queue(QueuePlan *queue, void *arg)
+{
+	Refill		refill = {queue};
+	int			limit = ready_refill_size();
+	int			count;
+
+	while (ready_wants_refill(queue))
+	{
+		/* Let nothing that is read now be left out as beyond the watermark. */
+		TimestampTz after_due_at = queue->watermark_due_at;
+		int64		after_run_id = queue->watermark_run_id;
+
+		queue->watermark_due_at = DT_NOEND;
+		count = run_store_read_queue(queue->queue_id, after_due_at, after_run_id,
+									 limit, receive_refill, &refill);
+		if (queue->watermark_due_at != DT_NOEND)
+			continue;			/* evicted meanwhile: that watermark is lower */
+		if (count < limit)
+		{
+			queue->is_complete = true;
+			return;
+		}
+		queue->watermark_due_at = refill.last_due_at;
+		queue->watermark_run_id = refill.last_run_id;
+	}
+}
+
+static void
+forget_watermark(QueuePlan *queue, void *arg)
+{
+	queue->is_complete = false;
+	queue->watermark_due_at = DT_NOBEGIN;
+	queue->watermark_run_id = 0;
+}
+
+static void
+look_for_refill(QueuePlan *queue, void *arg)
+{
+	if (ready_wants_refill(queue))
+		*(bool *) arg = true;
+}
+
+static bool
+wants_refill(void)
+{
+	bool		result = false;
+
+	if (is_at_home)
+		throttle_each(look_for_refill, &result);
+	return result;
+}
+
+bool
+intake_wants_anything(void)
+{
+	return wanted.everything || wanted.settings || wanted.news != NIL ||
+		wants_refill();
+}
+
+bool
+intake_take_rescan(void)
+{
+	bool		result = has_rescanned;
+
+	has_rescanned = false;
+	return result;
+}
+
+/* ------------------------------------------------------------------------
+ * One reading
+ * ------------------------------------------------------------------------ */
+
+static void
+read_everything(void)
+{
+	has_rescanned = true;
+	read_settings();
+	ready_forget_waiting();
+	throttle_each(forget_watermark, NULL);
+	leader_forget_tasks();
+}
+
+static void
+read_wanted(Wanted *now_wanted)
+{
+	ListCell   *cell;
+
+	if (now_wanted->everything)
+		read_everything();
+	else if (now_wanted->settings)
+		read_settings();
+	foreach(cell, now_wanted->news)
+	{
+		const News *news = lfirst(cell);
+
+		if (news->kind == NEWS_TASK)
+			read_task(news->id);
+		else
+			read_runs(news);
+	}
+	if (is_at_home)
+		throttle_each(refill_queue, NULL);
+}
+
+void
+intake_read(TimestampTz now)
+{
+	Wanted		now_wanted;
+
+	if (home.is_paused && home.paused_until <= now)
+		wanted.settings = true;
+	if (!intake_wants_anything())
+		return;
+	now_wanted = wanted;
+
+	memset(&wanted, 0, sizeof(wanted));
+	reading_at = now;
+	txn_begin("taskly: read");
+	if (now_wanted.everything && !catalog_has_extension())
+		is_orphaned = true;
+	else
+		read_wanted(&now_wanted);
+	txn_commit();
+	MemoryContextReset(wanted_context);
+}
+
+void
+intake_adopt(int64 run_id, int slot, int activity, TimestampTz now)
+{
+	RunRow		row;
+	RunEntry   *entry = NULL;
+
+	txn_begin("taskly: adopt run");
+	if (run_store_get(run_id, NULL, &row) == CLAIM_OK)
+	{
+		/* In execution, so its start mark, if any, is not in the way. */
+		run_row_set_null(&row, RUN_COL_STARTED_AT);
+		reading_at = now;
+		receive_run(&row, NULL);
+		entry = ready_find(run_id);
+	}
+	txn_commit();
+	if (entry != NULL)
+		pool_adopt_entry(entry, slot, activity);
+}

@@ -1,0 +1,341 @@
+/*-------------------------------------------------------------------------
+ *
+ * launcher.c
+ *	  Keeps a scheduler in every database that has taskly.
+ *
+ * Owns the shared database entries: makes them, starts a scheduler for each,
+ * starts it again when it has left, and frees those that are not needed. It is
+ * connected to no database, so it cannot see which ones have the extension: it
+ * starts a scheduler in each when the server starts, and one that finds no
+ * extension says so and leaves. Later, sessions that create the extension ask.
+ *
+ * Takes no lock but entries' spinlocks. Dies at any time without harm: the
+ * postmaster starts it again, and the entries are in shared memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "process/process.h"
+#include "server/clock.h"
+#include "server/database.h"
+#include "server/txn.h"
+
+/* Schedulers that may be starting at the same time. */
+#define MAX_STARTING		2
+/* A scheduler that left is started again after this, and ever later. */
+#define RESTART_DELAY_MS	500
+#define MAX_RESTART_DELAY_MS	60000
+/* One that lived this long has left for a new reason. */
+#define LONG_LIFE_MS		30000
+
+/* What the launcher itself remembers of an entry. */
+typedef struct Supervised
+{
+	BackgroundWorkerHandle *handle;
+	TimestampTz started_at;
+	TimestampTz start_after;
+	int			delay_ms;
+} Supervised;
+
+static Supervised *supervised = NULL;
+static List *wanted = NIL;		/* databases that wait for an entry */
+static MemoryContext launcher_context = NULL;
+static bool has_logged_limit = false;
+
+/* ------------------------------------------------------------------------
+ * Databases
+ * ------------------------------------------------------------------------ */
+
+/* Never connect to a template: it must stay free to be copied. */
+static bool
+is_connectable(Form_pg_database database)
+{
+	return database->datallowconn && !database->datistemplate;
+}
+
+/* Give each connectable database to visit(), in a transaction. */
+static void
+visit_databases(void (*visit) (Oid database, void *arg), void *arg)
+{
+	Relation	rel;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	txn_begin("taskly: list databases");
+	rel = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(rel, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
+
+		if (is_connectable(database))
+			visit(database->oid, arg);
+	}
+	table_endscan(scan);
+	table_close(rel, AccessShareLock);
+	txn_commit();
+}
+
+static void
+want(Oid database, void *arg)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(launcher_context);
+
+	wanted = list_append_unique_oid(wanted, database);
+	MemoryContextSwitchTo(old_context);
+}
+
+typedef struct Search
+{
+	Oid			database;
+	bool		found;
+} Search;
+
+static void
+compare_database(Oid database, void *arg)
+{
+	Search	   *search = arg;
+
+	if (database == search->database)
+		search->found = true;
+}
+
+static bool
+still_exists(Oid database)
+{
+	Search		search = {database, false};
+
+	visit_databases(compare_database, &search);
+	return search.found;
+}
+
+/* ------------------------------------------------------------------------
+ * Requests
+ * ------------------------------------------------------------------------ */
+
+static void
+take_requests(void)
+{
+	Oid			database;
+	bool		all;
+
+	do
+	{
+		database = database_take_request(&all);
+		if (OidIsValid(database))
+			want(database, NULL);
+		if (all)
+			visit_databases(want, NULL);
+	} while (OidIsValid(database));
+}
+
+/* Give entries to those who wait for one. */
+static void
+make_entries(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, wanted)
+	{
+		int			entry = database_claim_entry(lfirst_oid(cell));
+
+		if (entry < 0)
+		{
+			if (!has_logged_limit)
+				ereport(LOG,
+						(errmsg("taskly: all entries for databases are in use"),
+						 errhint("Raise taskly.max_databases if more databases use taskly.")));
+			has_logged_limit = true;
+			return;
+		}
+		wanted = foreach_delete_current(wanted, cell);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Schedulers
+ * ------------------------------------------------------------------------ */
+
+static void
+start_scheduler(int entry, Oid database, TimestampTz now)
+{
+	Supervised *s = &supervised[entry];
+	ProcessArgs args = {database, InvalidOid, entry, 0};
+	char		name[BGW_MAXLEN];
+	MemoryContext old_context = MemoryContextSwitchTo(launcher_context);
+
+	snprintf(name, sizeof(name), "taskly scheduler [%u]", database);
+	database_set_state(entry, SCHEDULER_STARTING);
+	if (process_start("scheduler", name, &args, &s->handle))
+		s->started_at = now;
+	else
+	{
+		s->handle = NULL;
+		database_set_state(entry, SCHEDULER_LEFT);
+	}
+	MemoryContextSwitchTo(old_context);
+}
+
+static void
+forget_handle(Supervised *s)
+{
+	if (s->handle != NULL)
+		pfree(s->handle);
+	s->handle = NULL;
+}
+
+static void
+free_entry(int entry)
+{
+	forget_handle(&supervised[entry]);
+	memset(&supervised[entry], 0, sizeof(Supervised));
+	database_free_entry(entry);
+	has_logged_limit = false;
+}
+
+/* Later and later, while it leaves soon after each start. */
+static void
+plan_restart(int entry, TimestampTz now)
+{
+	Supervised *s = &supervised[entry];
+
+	forget_handle(s);
+	if (s->started_at == 0 || now - s->started_at > LONG_LIFE_MS * INT64CONST(1000))
+		s->delay_ms = RESTART_DELAY_MS;
+	else
+		s->delay_ms = Min(Max(s->delay_ms, RESTART_DELAY_MS) * 2, MAX_RESTART_DELAY_MS);
+	s->start_after = now + s->delay_ms * INT64CONST(1000);
+	database_set_state(entry, SCHEDULER_WANTED);
+}
+
+/* Did a scheduler that was to start never come? */
+static bool
+never_came(int entry)
+{
+	pid_t		pid;
+
+	return supervised[entry].handle == NULL ||
+		GetBackgroundWorkerPid(supervised[entry].handle, &pid) == BGWH_STOPPED;
+}
+
+static void
+handle_left(int entry, const DatabaseInfo *info, TimestampTz now)
+{
+	if (info->is_held)
+	{
+		/* Asked to leave: back as soon as it is welcome again. */
+		supervised[entry].started_at = 0;
+		supervised[entry].delay_ms = 0;
+	}
+	else if (!still_exists(info->database))
+		free_entry(entry);
+	else
+		plan_restart(entry, now);
+}
+
+/*
+ * One look at an entry. Returns when to look again; counts those that are
+ * starting.
+ */
+static TimestampTz
+tend_entry(int entry, TimestampTz now, int *starting)
+{
+	DatabaseInfo info;
+
+	if (!database_info(entry, &info))
+		return DT_NOEND;
+	switch (info.state)
+	{
+		case SCHEDULER_NONE:
+		case SCHEDULER_RUNNING:
+			break;
+		case SCHEDULER_WANTED:
+			if (info.is_held || *starting >= MAX_STARTING)
+				break;
+			if (supervised[entry].start_after > now)
+				return supervised[entry].start_after;
+			start_scheduler(entry, info.database, now);
+			(*starting)++;
+			break;
+		case SCHEDULER_STARTING:
+			if (never_came(entry))
+				handle_left(entry, &info, now);
+			else
+				(*starting)++;
+			break;
+		case SCHEDULER_LEFT:
+			handle_left(entry, &info, now);
+			break;
+		case SCHEDULER_NOT_NEEDED:
+			if (!info.is_held)
+				free_entry(entry);
+			break;
+	}
+	if (database_info(entry, &info) && info.state == SCHEDULER_WANTED)
+		return Max(supervised[entry].start_after, now);
+	return DT_NOEND;
+}
+
+static TimestampTz
+tend_entries(TimestampTz now)
+{
+	TimestampTz next = DT_NOEND;
+	int			starting = 0;
+
+	for (int i = 0; i < database_entries(); i++)
+	{
+		TimestampTz at = tend_entry(i, now, &starting);
+
+		/* The start of another wakes us through its notification. */
+		if (at > now || starting < MAX_STARTING)
+			next = Min(next, at);
+	}
+	return next;
+}
+
+void
+taskly_launcher_main(Datum arg)
+{
+	ProcessArgs args;
+	MemoryContext turn_context;
+
+	process_begin(&args);
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	launcher_context = AllocSetContextCreate(TopMemoryContext, "taskly launcher",
+											 ALLOCSET_DEFAULT_SIZES);
+	turn_context = AllocSetContextCreate(TopMemoryContext, "taskly launcher turn",
+										 ALLOCSET_DEFAULT_SIZES);
+	supervised = MemoryContextAllocZero(launcher_context,
+										sizeof(Supervised) * database_entries());
+	database_attach_launcher();
+	ereport(LOG, (errmsg("taskly launcher started")));
+	visit_databases(want, NULL);
+
+	for (;;)
+	{
+		TimestampTz next;
+
+		MemoryContextSwitchTo(turn_context);
+		take_requests();
+		make_entries();
+		next = tend_entries(taskly_now());
+		/* Entries freed in this turn may serve those who still wait. */
+		if (wanted != NIL)
+			make_entries();
+		MemoryContextSwitchTo(TopMemoryContext);
+		MemoryContextReset(turn_context);
+		process_sleep_until(next);
+	}
+}

@@ -1,0 +1,287 @@
+/*-------------------------------------------------------------------------
+ *
+ * outcomes.c
+ *	  What a scheduler does about runs that have left their worker's hands.
+ *
+ * An entry leaves the state "dispatched" only here:
+ *
+ *	 ENDED, GONE			forgotten
+ *	 LOOK_AGAIN				forgotten, its row is read again
+ *	 LOCKED					waits a second
+ *	 AGAIN, taken back		waits on as before
+ *	 process vanished		the run in execution is judged, others are read again
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "exec/executor.h"
+#include "plan/task_plan.h"
+#include "process/intake.h"
+#include "process/leader.h"
+#include "process/outcomes.h"
+#include "server/activity.h"
+#include "server/clock.h"
+#include "server/database.h"
+#include "server/guc.h"
+#include "server/rights.h"
+#include "server/txn.h"
+
+/* A run whose row somebody holds is tried again after this. */
+#define LOCKED_RETRY_US		USECS_PER_SEC
+
+/* The bookkeeping that every end of an entry shares. */
+static void
+release_entry(RunEntry *entry)
+{
+	TaskPlan   *plan = entry->task_id ? task_plan_find(entry->task_id) : NULL;
+
+	pool_release(entry);
+	if (plan != NULL)
+		plan->running--;
+	if (entry->activity >= 0)
+		activity_give_back(entry->activity);
+	entry->activity = -1;
+}
+
+static void
+wait_again(RunEntry *entry, TimestampTz due_at, TimestampTz now)
+{
+	release_entry(entry);
+	ready_return(entry, due_at, now);
+}
+
+static void
+log_run(const Outcome *outcome)
+{
+	if (taskly_log_runs)
+		ereport(LOG,
+				(errmsg("taskly: run " INT64_FORMAT " %s after %.3f ms",
+						outcome->run_id,
+						run_status_name((RunStatus) outcome->status),
+						outcome->duration_us / 1000.0)));
+}
+
+/* An attempt is over: counts, averages, and what comes after it. */
+static void
+count_attempt(const Outcome *outcome, bool is_final)
+{
+	TaskPlan   *plan = outcome->task_id ? task_plan_find(outcome->task_id) : NULL;
+
+	if (plan != NULL)
+		task_plan_count(plan, outcome->run_id, (RunStatus) outcome->status,
+						is_final, outcome->started_at, outcome->finished_at);
+	if (plan != NULL && is_final)
+		leader_run_ended(plan->task_id, outcome->finished_at);
+	if (is_final)
+		log_run(outcome);
+}
+
+static void
+handle_outcome(const Outcome *outcome, TimestampTz now)
+{
+	RunEntry   *entry = ready_find(outcome->run_id);
+	bool		is_ours = entry != NULL && entry->state == ENTRY_DISPATCHED;
+	OutcomeKind kind = (OutcomeKind) outcome->kind;
+
+	if (kind == OUTCOME_ENDED || (kind == OUTCOME_LOOK_AGAIN && outcome->finished_at != 0))
+		count_attempt(outcome, kind == OUTCOME_ENDED);
+	if (!is_ours)
+	{
+		/* Of a run that was dispatched before this scheduler's time. */
+		if (outcome->activity >= 0)
+			activity_give_back(outcome->activity);
+		if (kind != OUTCOME_ENDED && kind != OUTCOME_GONE)
+			intake_want_run(outcome->run_id);
+		return;
+	}
+	switch (kind)
+	{
+		case OUTCOME_ENDED:
+		case OUTCOME_GONE:
+			release_entry(entry);
+			ready_remove(entry);
+			break;
+		case OUTCOME_LOOK_AGAIN:
+			release_entry(entry);
+			ready_remove(entry);
+			intake_want_run(outcome->run_id);
+			break;
+		case OUTCOME_LOCKED:
+			wait_again(entry, now + LOCKED_RETRY_US, now);
+			break;
+		case OUTCOME_AGAIN:
+			wait_again(entry, entry->due_at, now);
+			break;
+	}
+}
+
+void
+outcomes_collect(int slot, TimestampTz now)
+{
+	PoolWorker *worker = pool_worker(slot);
+	Outcome		outcome;
+
+	while (slot_take_outcome(slot, &outcome))
+	{
+		if (outcome.task_id == 0 && outcome.finished_at != 0)
+			worker->average_us = worker->average_us == 0 ?
+				Max(outcome.duration_us, 1) :
+				Max(1, worker->average_us + (outcome.duration_us - worker->average_us) / 8);
+		handle_outcome(&outcome, now);
+	}
+}
+
+void
+outcomes_undo_dispatch(int64 run_id, TimestampTz now)
+{
+	RunEntry   *entry = ready_find(run_id);
+
+	if (entry != NULL && entry->state == ENTRY_DISPATCHED)
+		wait_again(entry, entry->due_at, now);
+}
+
+/* ------------------------------------------------------------------------
+ * Processes that vanished
+ * ------------------------------------------------------------------------ */
+
+/* End a run by a status of our own; its entry goes as its row does. */
+static void
+end_entry(RunEntry *entry, const EndRequest *request, TimestampTz now)
+{
+	Outcome		outcome = {0};
+
+	outcome.run_id = entry->run_id;
+	outcome.task_id = entry->task_id;
+	outcome.activity = -1;
+	outcome.kind = executor_end(request, &outcome);
+	if (entry->state == ENTRY_DISPATCHED)
+	{
+		handle_outcome(&outcome, now);
+		return;
+	}
+	ready_remove(entry);
+	if (outcome.kind == OUTCOME_ENDED)
+		count_attempt(&outcome, true);
+	else if (outcome.kind != OUTCOME_GONE)
+		intake_want_run(request->run_id);
+	ConditionVariableBroadcast(database_finished_cv(database_my_entry()));
+}
+
+static void
+init_request(EndRequest *request, RunEntry *entry, RunStatus status,
+			 const char *sqlstate, const char *message)
+{
+	TaskPlan   *plan = entry->task_id ? task_plan_find(entry->task_id) : NULL;
+
+	memset(request, 0, sizeof(*request));
+	request->run_id = entry->run_id;
+	request->ctid = entry->ctid;
+	request->status = status;
+	request->sqlstate = sqlstate;
+	request->message = message;
+	request->consecutive_failures = plan ? plan->consecutive_failures + 1 : 1;
+}
+
+/*
+ * A run ended its own process (a FATAL in the command, pg_terminate_backend), or
+ * the watchdog had to: that costs it an attempt.
+ */
+static void
+judge_victim(RunEntry *entry, const Activity *activity, TimestampTz now)
+{
+	EndRequest	request;
+
+	init_request(&request, entry,
+				 activity->is_stuck ? RUN_TIMED_OUT : RUN_FAILED, "57P01",
+				 activity->is_stuck ? "run did not stop when told to; its process was terminated" :
+				 "the process that executed the run was terminated");
+	request.counts_attempt = true;
+	request.is_lost_when_marked = true;
+	request.picked_at = activity->picked_at;
+	request.started_at = activity->started_at;
+	request.pid = activity->pid;
+	end_entry(entry, &request, now);
+}
+
+/* Not in execution when its process vanished, or in execution with a mark. */
+static void
+judge_other(RunEntry *entry, TimestampTz now)
+{
+	EndRequest	request;
+
+	init_request(&request, entry, RUN_LOST, "57P01",
+				 "the process that executed the run has vanished");
+	request.only_when_marked = true;
+	end_entry(entry, &request, now);
+}
+
+void
+outcomes_of_vanished(PoolWorker *worker, const Activity *activity,
+					 bool was_asked, TimestampTz now)
+{
+	while (!dlist_is_empty(&worker->dispatched))
+	{
+		RunEntry   *entry = dlist_container(RunEntry, list_node,
+											dlist_head_node(&worker->dispatched));
+
+		if (activity != NULL && activity->run_id == entry->run_id && !was_asked)
+			judge_victim(entry, activity, now);
+		else
+			judge_other(entry, now);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Runs that do not start
+ * ------------------------------------------------------------------------ */
+
+static RunEntry *
+first_of_role(Oid role)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, ready_lines())
+	{
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+
+		if (line->owner == role && !line->is_shell && !ready_line_is_empty(line))
+			return ready_line_first(line);
+	}
+	return NULL;
+}
+
+void
+outcomes_role_cannot_start(Oid role, TimestampTz now)
+{
+	EndRequest	request;
+	RunEntry   *entry;
+	bool		may_run;
+
+	if (!OidIsValid(role))
+		return;
+	txn_begin("taskly: check rights");
+	may_run = rights_may_run(role);
+	txn_commit();
+	if (may_run)
+		return;
+	while ((entry = first_of_role(role)) != NULL)
+	{
+		init_request(&request, entry, RUN_DENIED, "42501",
+					 "the owner may not run tasks in this database");
+		request.hint = "The owner needs LOGIN and CONNECT.";
+		end_entry(entry, &request, now);
+	}
+}
+
+void
+outcomes_expire(RunEntry *entry, TimestampTz now)
+{
+	EndRequest	request;
+
+	init_request(&request, entry, RUN_EXPIRED, "57014",
+				 "deadline passed before the start");
+	end_entry(entry, &request, now);
+}

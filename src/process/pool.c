@@ -1,0 +1,431 @@
+/*-------------------------------------------------------------------------
+ *
+ * pool.c
+ *	  A scheduler's workers and supervisor.
+ *
+ * Slots are shared by all databases of the server. The rule of sharing: a free
+ * slot goes to the role (of any database) that has fewest workers among those
+ * that want one; and when none is free, a role that has two more than the one in
+ * need gives up one after its current run. When there are more roles than slots,
+ * a worker that has served its quantum makes room.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "process/intake.h"
+#include "process/outcomes.h"
+#include "process/pool.h"
+#include "process/process.h"
+#include "server/activity.h"
+#include "server/clock.h"
+#include "server/guc.h"
+#include "server/slot.h"
+
+/* How long a role keeps its only worker while others have none. */
+#define QUANTUM_US			USECS_PER_SEC
+/* After a process could not be started. */
+#define START_RETRY_US		USECS_PER_SEC
+/* A process of a vanished scheduler that has not attached by then never will. */
+#define ATTACH_TIMEOUT_US	(10 * USECS_PER_SEC)
+
+static int	my_entry = -1;
+static PoolWorker *workers = NULL;
+static TimestampTz start_again_at = 0;
+static bool has_logged_limit = false;
+static int	fewest_wanting = INT_MAX;	/* of our roles, in this turn */
+
+void
+pool_init(int entry)
+{
+	my_entry = entry;
+	workers = MemoryContextAllocZero(TopMemoryContext,
+									 sizeof(PoolWorker) * slot_count());
+	for (int i = 0; i < slot_count(); i++)
+		dlist_init(&workers[i].dispatched);
+}
+
+PoolWorker *
+pool_worker(int slot)
+{
+	return workers[slot].is_mine ? &workers[slot] : NULL;
+}
+
+int
+pool_supervisor_slot(void)
+{
+	int			slot = taskly_max_workers + my_entry;
+
+	return workers[slot].is_mine ? slot : -1;
+}
+
+static void
+own_slot(int slot, Oid role, BackgroundWorkerHandle *handle, TimestampTz now)
+{
+	PoolWorker *worker = &workers[slot];
+
+	worker->is_mine = true;
+	worker->is_ready = false;
+	worker->is_retiring = false;
+	worker->holds_slow_run = false;
+	worker->role = role;
+	worker->handle = handle;
+	worker->started_at = now;
+	worker->average_us = 0;
+	worker->count = 0;
+	dlist_init(&worker->dispatched);
+}
+
+/* ------------------------------------------------------------------------
+ * Dispatched entries
+ * ------------------------------------------------------------------------ */
+
+static void
+take_in_hand(RunEntry *entry, int slot)
+{
+	entry->slot = slot;
+	dlist_push_tail(&workers[slot].dispatched, &entry->list_node);
+	workers[slot].count++;
+	throttle_start(entry->queue);
+}
+
+void
+pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment)
+{
+	if (!slot_assign(slot, assignment))
+		elog(ERROR, "assignment ring of slot %d is full", slot);
+	take_in_hand(entry, slot);
+}
+
+void
+pool_adopt_entry(RunEntry *entry, int slot, int activity)
+{
+	ready_take(entry);
+	entry->activity = activity;
+	take_in_hand(entry, slot);
+}
+
+void
+pool_release(RunEntry *entry)
+{
+	PoolWorker *worker = &workers[entry->slot];
+
+	dlist_delete(&entry->list_node);
+	worker->count--;
+	worker->holds_slow_run = false;
+	throttle_end(entry->queue);
+}
+
+void
+pool_take_back(int slot, TimestampTz now)
+{
+	Assignment	assignment;
+
+	while (slot_take_back(slot, &assignment))
+		outcomes_undo_dispatch(assignment.run_id, now);
+}
+
+/* ------------------------------------------------------------------------
+ * Processes that come and go
+ * ------------------------------------------------------------------------ */
+
+/* The process of a slot has ended: what about its runs? */
+static void
+clear_up(int slot, TimestampTz now)
+{
+	PoolWorker *worker = &workers[slot];
+	Activity	activity;
+	bool		was_running = slot < taskly_max_workers &&
+		activity_get(slot, &activity);
+
+	outcomes_collect(slot, now);
+	pool_take_back(slot, now);
+	outcomes_of_vanished(worker, was_running ? &activity : NULL,
+						 worker->is_retiring, now);
+	if (slot < taskly_max_workers)
+		activity_end(slot);
+	if (worker->handle != NULL)
+		pfree(worker->handle);
+	worker->is_mine = false;
+	slot_free(slot);
+}
+
+/* Did a process that was asked for never come? */
+static bool
+never_came(int slot, TimestampTz now)
+{
+	pid_t		pid;
+
+	if (workers[slot].handle == NULL)
+		return now - workers[slot].started_at > ATTACH_TIMEOUT_US;
+	return GetBackgroundWorkerPid(workers[slot].handle, &pid) == BGWH_STOPPED &&
+		slot_state(slot) == SLOT_RESERVED;
+}
+
+static void
+tend_slot(int slot, TimestampTz now)
+{
+	PoolWorker *worker = &workers[slot];
+
+	switch (slot_state(slot))
+	{
+		case SLOT_READY:
+			if (!worker->is_ready)
+				has_logged_limit = false;
+			worker->is_ready = true;
+			outcomes_collect(slot, now);
+			break;
+		case SLOT_RESERVED:
+			if (!never_came(slot, now))
+				break;
+			outcomes_role_cannot_start(worker->role, now);
+			start_again_at = now + START_RETRY_US;
+			clear_up(slot, now);
+			break;
+		case SLOT_LEFT:
+			/* One that left before it was ever ready could not log in. */
+			if (!worker->is_ready && worker->count == 0)
+			{
+				outcomes_role_cannot_start(worker->role, now);
+				start_again_at = now + START_RETRY_US;
+			}
+			clear_up(slot, now);
+			break;
+		case SLOT_FREE:
+			worker->is_mine = false;
+			break;
+	}
+}
+
+TimestampTz
+pool_tend(TimestampTz now)
+{
+	for (int i = 0; i < slot_count(); i++)
+	{
+		if (workers[i].is_mine)
+			tend_slot(i, now);
+	}
+	return start_again_at > now ? start_again_at : DT_NOEND;
+}
+
+void
+pool_adopt(TimestampTz now)
+{
+	for (int i = 0; i < slot_count(); i++)
+	{
+		SlotInfo	info;
+		Activity	activity;
+		Assignment	assignment;
+		Outcome		outcome;
+
+		if (!slot_info(i, &info) || info.database != MyDatabaseId)
+			continue;
+		own_slot(i, info.role, NULL, now);
+		workers[i].is_retiring = info.is_retiring;
+		/* What it has not begun, or has finished, the tables tell us. */
+		while (slot_take_back(i, &assignment))
+		{
+			if (assignment.activity >= 0)
+				activity_give_back(assignment.activity);
+		}
+		while (slot_take_outcome(i, &outcome))
+		{
+			if (outcome.activity >= 0)
+				activity_give_back(outcome.activity);
+		}
+		if (i < taskly_max_workers && activity_get(i, &activity))
+			intake_adopt(activity.run_id, i, -1, now);
+	}
+	for (int i = taskly_max_workers; i < activity_count(); i++)
+	{
+		Activity	activity;
+		int			supervisor = pool_supervisor_slot();
+
+		if (!activity_get(i, &activity) || activity.database != MyDatabaseId)
+			continue;
+		if (supervisor >= 0 && slot_state(supervisor) == SLOT_READY)
+			intake_adopt(activity.run_id, supervisor, i, now);
+		else
+			activity_give_back(i);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Starting
+ * ------------------------------------------------------------------------ */
+
+int
+pool_count_role(Oid role, int *starting)
+{
+	int			count = 0;
+
+	*starting = 0;
+	for (int i = 0; i < taskly_max_workers; i++)
+	{
+		if (!workers[i].is_mine || workers[i].role != role || workers[i].is_retiring)
+			continue;
+		count++;
+		if (!workers[i].is_ready)
+			(*starting)++;
+	}
+	return count;
+}
+
+static bool
+start_process(const char *kind, int slot, uint64 generation, Oid role,
+			  TimestampTz now)
+{
+	ProcessArgs args = {MyDatabaseId, role, slot, generation};
+	BackgroundWorkerHandle *handle;
+	char		name[BGW_MAXLEN];
+	MemoryContext old_context = MemoryContextSwitchTo(TopMemoryContext);
+	bool		started;
+
+	snprintf(name, sizeof(name), "taskly %s [%u/%u]", kind, MyDatabaseId, role);
+	started = process_start(kind, name, &args, &handle);
+	MemoryContextSwitchTo(old_context);
+	if (started)
+	{
+		own_slot(slot, role, handle, now);
+		return true;
+	}
+
+	slot_free(slot);
+	start_again_at = now + START_RETRY_US;
+	if (!has_logged_limit)
+		ereport(LOG,
+				(errmsg("taskly: no background worker slot is free; runs wait"),
+				 errhint("Raise max_worker_processes: taskly uses one for its launcher, one for each database, and up to taskly.max_workers.")));
+	has_logged_limit = true;
+	return false;
+}
+
+void
+pool_want_supervisor(TimestampTz now)
+{
+	uint64		generation;
+	int			slot;
+
+	if (pool_supervisor_slot() >= 0 || start_again_at > now)
+		return;
+	slot = slot_reserve_supervisor(my_entry, MyDatabaseId, &generation);
+	if (slot >= 0)
+		(void) start_process("supervisor", slot, generation, InvalidOid, now);
+}
+
+/* ------------------------------------------------------------------------
+ * Sharing
+ * ------------------------------------------------------------------------ */
+
+void
+pool_begin_wants(void)
+{
+	fewest_wanting = INT_MAX;
+}
+
+void
+pool_want_worker(Oid role, TimestampTz now)
+{
+	uint64		generation;
+	int			starting;
+	int			count = pool_count_role(role, &starting);
+	int			slot;
+
+	if (start_again_at > now)
+		return;
+	/* Others, who have fewer, go first. */
+	if (count <= slot_fewest_elsewhere(my_entry) &&
+		(slot = slot_reserve_worker(MyDatabaseId, role, &generation)) >= 0)
+	{
+		(void) start_process("worker", slot, generation, role, now);
+		return;
+	}
+	fewest_wanting = Min(fewest_wanting, count);
+}
+
+/* Is one of our workers on its way out already? */
+static bool
+is_one_leaving(void)
+{
+	for (int i = 0; i < taskly_max_workers; i++)
+	{
+		if (workers[i].is_mine && workers[i].is_retiring)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who gives up a slot for one in need that has `fewest`: an idle worker; else
+ * one of the role that has most, if that is two more; else, for one in need that
+ * has none, the one that has served longest, after its quantum.
+ */
+static int
+choose_victim(int fewest, TimestampTz now, TimestampTz *look_again_at)
+{
+	int			victim = -1;
+	int			most = 0;
+
+	for (int i = 0; i < taskly_max_workers; i++)
+	{
+		int			starting;
+		int			count;
+
+		if (!workers[i].is_mine || !workers[i].is_ready || workers[i].is_retiring)
+			continue;
+		if (workers[i].count == 0)
+			return i;
+		count = pool_count_role(workers[i].role, &starting);
+		if (count > most ||
+			(count == most && workers[i].started_at < workers[victim].started_at))
+		{
+			victim = i;
+			most = count;
+		}
+	}
+	if (victim < 0 || most >= fewest + 2)
+		return victim;
+	if (fewest > 0)
+		return -1;
+	if (now - workers[victim].started_at >= QUANTUM_US)
+		return victim;
+	*look_again_at = workers[victim].started_at + QUANTUM_US;
+	return -1;
+}
+
+TimestampTz
+pool_end_wants(TimestampTz now)
+{
+	int			fewest = Min(fewest_wanting, slot_fewest_elsewhere(my_entry));
+	TimestampTz look_again_at = DT_NOEND;
+	int			victim;
+
+	slot_set_demand(my_entry, fewest_wanting);
+	if (fewest == INT_MAX || is_one_leaving())
+		return DT_NOEND;
+	victim = choose_victim(fewest, now, &look_again_at);
+	if (victim >= 0)
+	{
+		workers[victim].is_retiring = true;
+		slot_retire(victim);
+		pool_take_back(victim, now);
+	}
+	return look_again_at;
+}
+
+void
+pool_retire_all(void)
+{
+	slot_set_demand(my_entry, INT_MAX);
+	for (int i = 0; i < slot_count(); i++)
+	{
+		if (workers[i].is_mine)
+			slot_retire(i);
+	}
+}

@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * pool.h
+ *	  A scheduler's workers and supervisor: started on demand, watched, and
+ *	  given up when others need their slots more.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_POOL_H
+#define TASKLY_POOL_H
+
+#include "taskly.h"
+#include "lib/ilist.h"
+#include "plan/ready.h"
+#include "postmaster/bgworker.h"
+#include "server/slot.h"
+
+typedef struct PoolWorker
+{
+	bool		is_mine;
+	bool		is_ready;		/* attached */
+	bool		is_retiring;
+	bool		holds_slow_run; /* nothing may be put behind it */
+	Oid			role;			/* InvalidOid: the supervisor */
+	BackgroundWorkerHandle *handle; /* NULL: adopted */
+	TimestampTz started_at;
+	int64		average_us;		/* of its runs without a task */
+	int			count;			/* dispatched to it and not yet ended */
+	dlist_head	dispatched;		/* RunEntry.list_node */
+} PoolWorker;
+
+extern void pool_init(int entry);
+
+/* Take over the processes of a scheduler that was here before; once, at start. */
+extern void pool_adopt(TimestampTz now);
+
+/* Worker of a slot; NULL when the slot is not ours. */
+extern PoolWorker *pool_worker(int slot);
+
+/*
+ * See who has come or gone. Runs that a vanished process had in its hands are
+ * returned to their queues, or judged. Returns when to look again.
+ */
+extern TimestampTz pool_tend(TimestampTz now);
+
+/* Hand an entry to a worker; the caller wakes the slot. */
+extern void pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment);
+
+/* At start: an entry is in a worker's hands already. */
+extern void pool_adopt_entry(RunEntry *entry, int slot, int activity);
+
+/* An entry is out of its worker's hands. */
+extern void pool_release(RunEntry *entry);
+
+/* Take back what a worker has not begun; the entries wait again. */
+extern void pool_take_back(int slot, TimestampTz now);
+
+/* Start one more worker for a role, if its fair share allows; the supervisor. */
+extern void pool_want_worker(Oid role, TimestampTz now);
+extern void pool_want_supervisor(TimestampTz now);
+extern int	pool_supervisor_slot(void);
+
+/* Processes of a role: all, and those not yet ready. */
+extern int	pool_count_role(Oid role, int *starting);
+
+/* Around a turn's calls of pool_want_worker: gives slots up for others. */
+extern void pool_begin_wants(void);
+extern TimestampTz pool_end_wants(TimestampTz now);
+
+/* The extension is gone: let every process leave. */
+extern void pool_retire_all(void);
+
+#endif							/* TASKLY_POOL_H */

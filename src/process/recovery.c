@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * recovery.c
+ *	  After a crash.
+ *
+ * Runs with a start mark that no living process owns are lost; on_lost decides
+ * whether they are tried again. Runs in the hands of a process that crashed the
+ * server are suspects: their crash is counted in their row; one that has crashed
+ * the server again while it was a suspect, or three times, is quarantined.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "exec/executor.h"
+#include "exec/start_mark.h"
+#include "process/intake.h"
+#include "process/recovery.h"
+#include "server/crash.h"
+#include "server/txn.h"
+#include "store/run_store.h"
+
+/* Marks are looked at when the scheduler starts and then so often. */
+#define CHECK_INTERVAL_US	(60 * USECS_PER_SEC)
+
+static TimestampTz next_check = 0;
+
+/* ------------------------------------------------------------------------
+ * Suspects
+ * ------------------------------------------------------------------------ */
+
+/* Count the crash in the run's row; returns how many it has now, 0: no such run. */
+static int
+count_crash(int64 run_id)
+{
+	RunRow		row;
+	int			crashes = 0;
+
+	txn_begin("taskly: count crash");
+	if (run_store_lock(run_id, NULL, &row) == CLAIM_OK)
+	{
+		crashes = run_int32(&row, RUN_COL_CRASHES) + 1;
+		run_row_set(&row, RUN_COL_CRASHES, Int32GetDatum(crashes));
+		(void) run_store_update(&row);
+	}
+	txn_commit_durably();
+	return crashes;
+}
+
+static void
+quarantine(int64 run_id)
+{
+	EndRequest	request = {0};
+	Outcome		outcome = {0};
+
+	request.run_id = run_id;
+	ItemPointerSetInvalid(&request.ctid);
+	request.status = RUN_QUARANTINED;
+	request.sqlstate = "57P02";
+	request.message = "the run crashed the server";
+	request.hint = "Mend the command, then call taskly.retry().";
+	request.consecutive_failures = 1;
+	request.counts_attempt = true;
+	(void) executor_end(&request, &outcome);
+	ereport(LOG,
+			(errmsg("taskly: run " INT64_FORMAT " is quarantined, since it crashed the server",
+					run_id)));
+}
+
+static void
+judge_suspects(void)
+{
+	int64		run_id;
+	bool		was_alone;
+
+	while (crash_next_suspect(MyDatabaseId, &run_id, &was_alone))
+	{
+		int			crashes = count_crash(run_id);
+
+		if (crashes > 0 && (was_alone || crashes >= TASKLY_CRASHES_MAX))
+			quarantine(run_id);
+		intake_want_run(run_id);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Lost runs
+ * ------------------------------------------------------------------------ */
+
+static void
+receive_started(const RunRow *row, void *arg)
+{
+	List	  **stale = arg;
+	int64	   *run_id;
+
+	if (!start_mark_is_stale(row))
+		return;
+	run_id = palloc(sizeof(int64));
+	*run_id = run_int64(row, RUN_COL_RUN_ID);
+	*stale = lappend(*stale, run_id);
+}
+
+static void
+end_lost(int64 run_id)
+{
+	EndRequest	request = {0};
+	Outcome		outcome = {0};
+
+	request.run_id = run_id;
+	ItemPointerSetInvalid(&request.ctid);
+	request.status = RUN_LOST;
+	request.sqlstate = "57P02";
+	request.message = "the process that executed the run has vanished";
+	request.consecutive_failures = 1;
+	request.only_when_marked = true;
+	(void) executor_end(&request, &outcome);
+	intake_want_run(run_id);
+}
+
+static void
+end_stale_marks(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	List	   *stale = NIL;
+	ListCell   *cell;
+
+	txn_begin("taskly: look for lost runs");
+	MemoryContextSwitchTo(context);
+	run_store_read_started(receive_started, &stale);
+	txn_commit();
+	MemoryContextSwitchTo(context);
+	foreach(cell, stale)
+		end_lost(*(int64 *) lfirst(cell));
+}
+
+TimestampTz
+recovery_turn(TimestampTz now)
+{
+	if (intake_is_parked())
+		return DT_NOEND;
+	if (now < next_check)
+		return next_check;
+	judge_suspects();
+	end_stale_marks();
+	next_check = now + CHECK_INTERVAL_US;
+	return next_check;
+}

@@ -1,0 +1,191 @@
+/*-------------------------------------------------------------------------
+ *
+ * scheduler.c
+ *	  The scheduler of one database: dispatch, limits, the timing of retries,
+ *	  and leading when it holds the lock.
+ *
+ * Its memory is a cache: it can die at any line, and the next one reads the
+ * tables again. Everything it waits for sets its latch: commits of others,
+ * outcomes, processes that come and go. With nothing to do it sleeps.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "plan/ready.h"
+#include "plan/task_plan.h"
+#include "plan/throttle.h"
+#include "process/dispatch.h"
+#include "process/intake.h"
+#include "process/leader.h"
+#include "process/outcomes.h"
+#include "process/pool.h"
+#include "process/process.h"
+#include "process/recovery.h"
+#include "server/clock.h"
+#include "server/database.h"
+#include "server/guc.h"
+#include "server/txn.h"
+#include "store/catalog.h"
+#include "store/task_store.h"
+
+/* Counts of tasks are written so often while they change. */
+#define COUNTS_INTERVAL_US	USECS_PER_SEC
+
+static int	my_entry = -1;
+static TimestampTz next_counts_at = 0;
+
+/* Is the extension here at all? A launcher cannot see it. */
+static bool
+is_needed(void)
+{
+	bool		result;
+
+	txn_begin("taskly: look for the extension");
+	result = catalog_has_extension();
+	txn_commit();
+	return result;
+}
+
+static void
+init_scheduler(int entry)
+{
+	my_entry = entry;
+	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
+	throttle_init();
+	task_plan_init();
+	ready_init(taskly_ready_limit, task_plan_is_paused);
+	intake_init(entry);
+	leader_init(entry);
+	pool_init(entry);
+}
+
+/* ------------------------------------------------------------------------
+ * Counts
+ * ------------------------------------------------------------------------ */
+
+static void
+write_counts(void)
+{
+	dlist_mutable_iter iter;
+
+	txn_begin("taskly: write counts");
+	dlist_foreach_modify(iter, task_plan_dirty())
+	{
+		TaskPlan   *plan = dlist_container(TaskPlan, dirty_node, iter.cur);
+
+		if (task_store_add_counts(&plan->counts))
+			task_plan_clean(plan);
+	}
+	txn_commit();
+}
+
+static TimestampTz
+counts_turn(TimestampTz now)
+{
+	if (dlist_is_empty(task_plan_dirty()))
+		return DT_NOEND;
+	if (next_counts_at == 0)
+		next_counts_at = now + COUNTS_INTERVAL_US;
+	if (now < next_counts_at)
+		return next_counts_at;
+	next_counts_at = now + COUNTS_INTERVAL_US;
+	write_counts();
+	return dlist_is_empty(task_plan_dirty()) ? DT_NOEND : next_counts_at;
+}
+
+/* ------------------------------------------------------------------------
+ * A turn
+ * ------------------------------------------------------------------------ */
+
+static TimestampTz
+expire_turn(TimestampTz now)
+{
+	TimestampTz next;
+	RunEntry   *entry;
+
+	while ((entry = ready_next_expired(now, &next)) != NULL)
+		outcomes_expire(entry, now);
+	return next;
+}
+
+static void
+leave_if_orphaned(void)
+{
+	if (!intake_is_orphaned())
+		return;
+	pool_retire_all();
+	database_set_not_needed(my_entry);
+	proc_exit(0);
+}
+
+/* Everything there is to do now; returns when there will be more. */
+static TimestampTz
+scheduler_turn(TimestampTz now)
+{
+	TimestampTz next;
+
+	if (process_was_reloaded())
+		ready_set_limit(taskly_ready_limit);
+	intake_take_news();
+	next = pool_tend(now);
+	next = Min(next, recovery_turn(now));
+	intake_read(now);
+	leave_if_orphaned();
+	next = Min(next, leader_turn(now));
+	next = Min(next, ready_advance(now));
+	next = Min(next, expire_turn(now));
+	next = Min(next, dispatch_turn(now));
+	next = Min(next, leader_warm_up(now));
+	next = Min(next, dispatch_watch(now));
+	next = Min(next, counts_turn(now));
+	/* What has come up in this turn is read in the next one. */
+	if (intake_wants_anything())
+		next = now;
+	database_count_turn(my_entry, ready_count(), dispatch_take_count(),
+						intake_take_rescan());
+	return next;
+}
+
+void
+taskly_scheduler_main(Datum arg)
+{
+	ProcessArgs args;
+	MemoryContext turn_context;
+
+	process_begin(&args);
+	if (!database_attach_scheduler(args.index, args.database))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(args.database, InvalidOid, 0);
+	if (!is_needed())
+	{
+		database_set_not_needed(args.index);
+		proc_exit(0);
+	}
+	init_scheduler(args.index);
+	turn_context = AllocSetContextCreate(TopMemoryContext, "taskly turn",
+										 ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(turn_context);
+	intake_read(taskly_now());
+	pool_adopt(taskly_now());
+	pgstat_report_activity(STATE_IDLE, NULL);
+
+	for (;;)
+	{
+		TimestampTz next;
+
+		MemoryContextSwitchTo(turn_context);
+		next = scheduler_turn(taskly_now());
+		MemoryContextSwitchTo(TopMemoryContext);
+		MemoryContextReset(turn_context);
+		pgstat_report_stat(false);
+		process_sleep_until(next);
+	}
+}

@@ -1,0 +1,345 @@
+/*-------------------------------------------------------------------------
+ *
+ * supervisor.c
+ *	  A supervisor: executes all shell runs of one database, many at once.
+ *
+ * It takes assignments from its slot as a worker does, but each brings a
+ * reserved activity entry, which the scheduler gives back when it reads the
+ * outcome. It waits for its latch (assignments, cancels, SIGCHLD) and for the
+ * descriptors of all its children together, and never for a single one.
+ *
+ * Runs as the bootstrap superuser, but no user's SQL: bookkeeping only.
+ *
+ * Leaves when asked to retire, when idle for long, or when the server stops.
+ * Asked to retire it takes nothing new, and goes when its children are over. If
+ * it dies otherwise, their guards see its end of their pipes close and end them;
+ * the start marks stay, and the runs are lost.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/condition_variable.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "exec/shell_run.h"
+#include "process/process.h"
+#include "server/clock.h"
+#include "server/database.h"
+#include "server/guc.h"
+#include "server/slot.h"
+#include "server/txn.h"
+#include "store/catalog.h"
+
+/* Runs begun, or ended, before the others are looked after. */
+#define RUNS_PER_TURN	32
+#define EVENTS_PER_TURN	64
+
+typedef struct Supervised
+{
+	ShellRun   *run;
+	bool		is_ready;		/* something has happened to it */
+} Supervised;
+
+static int	my_slot = -1;
+static Supervised *supervised = NULL;	/* room for taskly_max_shell_runs */
+static int	run_count = 0;
+static int64 idle_since_us = 0;
+
+/* The latch and all descriptors of all runs; user data is a run's index. */
+static MemoryContext wait_context = NULL;
+static WaitEventSet *wait_set = NULL;
+static bool wait_set_is_stale = true;
+
+static void begin(ProcessArgs *args);
+static void handle_child_signal(SIGNAL_ARGS);
+static void abandon_runs(int code, Datum arg);
+static bool take_assignments(void);
+static bool take_assignment(void);
+static void report(const Outcome *outcome);
+static bool service_runs(void);
+static void remove_run(int index);
+static void stop_runs_without_extension(void);
+static bool may_leave(void);
+static void wait_for_something(bool is_busy);
+static void rebuild_wait_set(void);
+
+void
+taskly_supervisor_main(Datum arg)
+{
+	ProcessArgs args;
+
+	begin(&args);
+	for (;;)
+	{
+		bool		is_busy = take_assignments();
+
+		is_busy |= service_runs();
+		if (slot_is_retiring(my_slot))
+			stop_runs_without_extension();
+		if (may_leave())
+			break;
+		wait_for_something(is_busy);
+	}
+
+	slot_retire(my_slot);
+	proc_exit(0);
+}
+
+static void
+begin(ProcessArgs *args)
+{
+	process_begin(args);
+	my_slot = args->index;
+	if (!slot_attach(args->index, args->generation))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(args->database, InvalidOid, 0);
+
+	supervised = MemoryContextAllocZero(TopMemoryContext,
+										sizeof(Supervised) * taskly_max_shell_runs);
+	wait_context = AllocSetContextCreate(TopMemoryContext, "taskly wait set",
+										 ALLOCSET_SMALL_SIZES);
+	before_shmem_exit(abandon_runs, (Datum) 0);
+	pqsignal(SIGCHLD, handle_child_signal);
+
+	idle_since_us = taskly_monotonic_us();
+	if (database_my_entry() >= 0)
+		database_wake_scheduler(database_my_entry());
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* Who has ended is seen in the loop. */
+static void
+handle_child_signal(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+/* On the way out. The marks of the runs stay: they are lost. */
+static void
+abandon_runs(int code, Datum arg)
+{
+	shell_abandon_all();
+	for (int i = 0; i < run_count; i++)
+		shell_run_hide(supervised[i].run);
+	run_count = 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Runs
+ * ------------------------------------------------------------------------ */
+
+/*
+ * Begin some of the runs in the ring; true when there may be more. Their marks
+ * become durable together, before the first of them is started.
+ */
+static bool
+take_assignments(void)
+{
+	int			first = run_count;
+	int			begun;
+
+	for (begun = 0; begun < RUNS_PER_TURN; begun++)
+	{
+		if (slot_is_retiring(my_slot) || run_count >= taskly_max_shell_runs ||
+			!take_assignment())
+			break;
+	}
+	txn_wait_for_commits();
+	for (int i = first; i < run_count; i++)
+		shell_run_start(supervised[i].run);
+	return begun == RUNS_PER_TURN;
+}
+
+/* False: there is none. */
+static bool
+take_assignment(void)
+{
+	Assignment	assignment;
+	Outcome		outcome;
+	ShellRun   *run;
+
+	if (!slot_next_assignment(my_slot, &assignment))
+		return false;
+	run = shell_run_begin(&assignment, &outcome);
+	if (run == NULL)
+		report(&outcome);
+	else
+	{
+		supervised[run_count].run = run;
+		supervised[run_count].is_ready = true;
+		run_count++;
+		wait_set_is_stale = true;
+	}
+	return true;
+}
+
+/* Each outcome holds an activity entry until it is read, so there is room. */
+static void
+report(const Outcome *outcome)
+{
+	int			entry = database_my_entry();
+
+	slot_report(my_slot, outcome, 1);
+	if (outcome->kind == OUTCOME_ENDED && entry >= 0)
+		ConditionVariableBroadcast(database_finished_cv(entry));
+	slot_count_run(my_slot, taskly_now());
+	idle_since_us = taskly_monotonic_us();
+}
+
+/*
+ * Look after those to which something has happened, or whose time has come;
+ * true when there may be more. Ends become durable together, and nobody hears of
+ * one before.
+ */
+static bool
+service_runs(void)
+{
+	int64		now_us = taskly_monotonic_us();
+	ShellRun   *ended[RUNS_PER_TURN];
+	Outcome		outcomes[RUNS_PER_TURN];
+	int			ended_count = 0;
+	int			i;
+
+	/* From the end: the last one takes the place of one that is removed. */
+	for (i = run_count - 1; i >= 0 && ended_count < RUNS_PER_TURN; i--)
+	{
+		Supervised *s = &supervised[i];
+
+		if (!s->is_ready && shell_run_look_at_us(s->run) > now_us)
+			continue;
+		s->is_ready = false;
+		if (shell_run_service(s->run, &outcomes[ended_count]))
+		{
+			ended[ended_count++] = s->run;
+			remove_run(i);
+		}
+	}
+	txn_wait_for_commits();
+	for (int j = 0; j < ended_count; j++)
+	{
+		shell_run_close(ended[j]);
+		report(&outcomes[j]);
+	}
+	return i >= 0;
+}
+
+static void
+remove_run(int index)
+{
+	supervised[index] = supervised[--run_count];
+	wait_set_is_stale = true;
+}
+
+/*
+ * A retiring supervisor lets its children finish, unless the extension is gone:
+ * nobody would ever see their end.
+ */
+static void
+stop_runs_without_extension(void)
+{
+	static bool was_checked = false;
+	bool		is_there;
+
+	if (was_checked || run_count == 0)
+		return;
+	txn_begin("taskly: look for extension");
+	is_there = catalog_has_extension();
+	txn_commit();
+	was_checked = true;
+	for (int i = 0; i < run_count && !is_there; i++)
+		shell_run_stop(supervised[i].run);
+}
+
+static bool
+may_leave(void)
+{
+	if (run_count > 0)
+		return false;
+	if (slot_is_retiring(my_slot))
+		return true;
+	return slot_assigned(my_slot) == 0 && taskly_monotonic_us() >=
+		idle_since_us + taskly_worker_idle_timeout_ms * INT64CONST(1000);
+}
+
+/* ------------------------------------------------------------------------
+ * Waiting
+ * ------------------------------------------------------------------------ */
+
+/* When to go on though nothing happens, in monotonic time. */
+static int64
+look_again_at_us(void)
+{
+	int64		look_at_us = SHELL_RUN_NEVER;
+
+	if (run_count == 0)
+		return idle_since_us + taskly_worker_idle_timeout_ms * INT64CONST(1000);
+	for (int i = 0; i < run_count; i++)
+		look_at_us = Min(look_at_us, shell_run_look_at_us(supervised[i].run));
+	return look_at_us;
+}
+
+static void
+wait_for_something(bool is_busy)
+{
+	WaitEvent	events[EVENTS_PER_TURN];
+	int64		nap_us = look_again_at_us();
+	int			count;
+
+	if (nap_us != SHELL_RUN_NEVER)
+		nap_us = Max(nap_us - taskly_monotonic_us(), 0);
+	if (is_busy)
+		nap_us = 0;
+	else
+		pgstat_report_stat(run_count == 0);
+	if (wait_set_is_stale)
+		rebuild_wait_set();
+	count = process_wait(wait_set, nap_us, events, EVENTS_PER_TURN);
+	for (int i = 0; i < count; i++)
+	{
+		if (events[i].events & WL_SOCKET_READABLE)
+			supervised[(intptr_t) events[i].user_data].is_ready = true;
+		else
+		{
+			/* The latch: a child's end, or a cancel. */
+			for (int j = 0; j < run_count; j++)
+				supervised[j].is_ready = true;
+		}
+	}
+}
+
+/*
+ * The old set goes first: its descriptor counts among those that children may
+ * use up, so only that way the new one surely gets one.
+ */
+static void
+rebuild_wait_set(void)
+{
+	pgsocket	fds[SHELL_WAIT_FDS];
+
+	if (wait_set != NULL)
+		FreeWaitEventSet(wait_set);
+	wait_set = NULL;
+	wait_set = create_wait_event_set(wait_context, 2 + run_count * SHELL_WAIT_FDS);
+	AddWaitEventToSet(wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	for (int i = 0; i < run_count; i++)
+	{
+		int			count = shell_run_wait_fds(supervised[i].run, fds);
+
+		for (int j = 0; j < count; j++)
+			AddWaitEventToSet(wait_set, WL_SOCKET_READABLE, fds[j], NULL,
+							  (void *) (intptr_t) i);
+	}
+	wait_set_is_stale = false;
+}

@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  A worker: executes the SQL runs of one role in one database.
+ *
+ * It logged in as that role and cannot become another. It takes assignments
+ * from its slot, runs them, and reports outcomes once they are durable: when
+ * its ring is empty, or a slice of time has passed.
+ *
+ * Leaves when asked to retire, when idle for long, or after many runs; what is
+ * left in its ring is taken back by the scheduler.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "exec/executor.h"
+#include "exec/session.h"
+#include "process/process.h"
+#include "server/clock.h"
+#include "server/database.h"
+#include "server/guc.h"
+#include "server/slot.h"
+
+/* Outcomes that may wait for the flush. */
+#define MAX_UNREPORTED	1024
+
+static int	my_slot = -1;
+static Outcome unreported[MAX_UNREPORTED];
+static int	unreported_count = 0;
+
+/* Make durable what was done, then tell: nobody hears of it before. */
+static void
+report_outcomes(void)
+{
+	if (unreported_count == 0)
+		return;
+	session_flush();
+	slot_report(my_slot, unreported, unreported_count);
+	unreported_count = 0;
+	ConditionVariableBroadcast(database_finished_cv(database_my_entry()));
+	pgstat_report_stat(false);
+}
+
+/* Run what is in the ring; true when a run was executed. */
+static bool
+work(void)
+{
+	Assignment	assignment;
+	int64		slice_began_us = taskly_monotonic_us();
+	bool		did_work = false;
+
+	while (!slot_is_retiring(my_slot) &&
+		   slot_next_assignment(my_slot, &assignment))
+	{
+		CHECK_FOR_INTERRUPTS();
+		executor_run(&assignment, &unreported[unreported_count]);
+		unreported_count++;
+		slot_count_run(my_slot, taskly_now());
+		did_work = true;
+
+		if (unreported_count == MAX_UNREPORTED ||
+			taskly_monotonic_us() - slice_began_us >= taskly_flush_after_ms * INT64CONST(1000))
+		{
+			report_outcomes();
+			slice_began_us = taskly_monotonic_us();
+		}
+	}
+	report_outcomes();
+	return did_work;
+}
+
+static bool
+has_served_its_time(void)
+{
+	SlotInfo	info;
+
+	return slot_info(my_slot, &info) && info.runs >= taskly_worker_max_runs;
+}
+
+void
+taskly_worker_main(Datum arg)
+{
+	ProcessArgs args;
+	TimestampTz idle_since;
+
+	process_begin(&args);
+	my_slot = args.index;
+	if (!slot_attach(args.index, args.generation))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(args.database, args.role, 0);
+	executor_init(args.index);
+	database_wake_scheduler(database_my_entry());
+	pgstat_report_activity(STATE_IDLE, NULL);
+
+	idle_since = taskly_now();
+	while (!slot_is_retiring(my_slot))
+	{
+		TimestampTz retire_at = idle_since + taskly_worker_idle_timeout_ms * INT64CONST(1000);
+
+		if (work())
+		{
+			pgstat_report_activity(STATE_IDLE, NULL);
+			idle_since = taskly_now();
+			retire_at = idle_since + taskly_worker_idle_timeout_ms * INT64CONST(1000);
+		}
+		if (taskly_now() >= retire_at || has_served_its_time())
+			break;
+		if (slot_is_retiring(my_slot))
+			break;
+		process_sleep_until(retire_at);
+	}
+	slot_retire(my_slot);
+	proc_exit(0);
+}

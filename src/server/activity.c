@@ -1,0 +1,225 @@
+/*-------------------------------------------------------------------------
+ *
+ * activity.c
+ *	  The runs in execution, in shared memory.
+ *
+ * Each entry has a spinlock; the process that executes writes it twice a run.
+ * An entry of a process that died is cleared by the scheduler that owns it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+
+#include "compat.h"
+#include "server/activity.h"
+#include "server/guc.h"
+
+typedef struct ActivityEntry
+{
+	slock_t		mutex;
+	bool		is_reserved;	/* shell entries only */
+	Oid			reserved_for;	/* database */
+	int			process_pid;	/* whom to signal */
+	int			proc_number;
+	int64		cancel_run_id;
+	bool		previous_was_cancelled;
+	Activity	activity;
+} ActivityEntry;
+
+static ActivityEntry *entries = NULL;
+
+int
+activity_count(void)
+{
+	return taskly_max_workers + taskly_max_shell_runs;
+}
+
+Size
+activity_shmem_size(void)
+{
+	return mul_size(activity_count(), sizeof(ActivityEntry));
+}
+
+void
+activity_shmem_init(void)
+{
+	bool		found;
+
+	entries = ShmemInitStruct("taskly activity", activity_shmem_size(), &found);
+	if (found)
+		return;
+	memset(entries, 0, activity_shmem_size());
+	for (int i = 0; i < activity_count(); i++)
+		SpinLockInit(&entries[i].mutex);
+}
+
+bool
+activity_get(int index, Activity *activity)
+{
+	SpinLockAcquire(&entries[index].mutex);
+	*activity = entries[index].activity;
+	SpinLockRelease(&entries[index].mutex);
+	return activity->run_id != 0;
+}
+
+int
+activity_reserve(Oid database)
+{
+	for (int i = taskly_max_workers; i < activity_count(); i++)
+	{
+		ActivityEntry *e = &entries[i];
+		bool		was_free;
+
+		SpinLockAcquire(&e->mutex);
+		was_free = !e->is_reserved;
+		if (was_free)
+		{
+			e->is_reserved = true;
+			e->reserved_for = database;
+			e->cancel_run_id = 0;
+		}
+		SpinLockRelease(&e->mutex);
+		if (was_free)
+			return i;
+	}
+	return -1;
+}
+
+void
+activity_give_back(int index)
+{
+	SpinLockAcquire(&entries[index].mutex);
+	entries[index].is_reserved = false;
+	entries[index].reserved_for = InvalidOid;
+	memset(&entries[index].activity, 0, sizeof(Activity));
+	SpinLockRelease(&entries[index].mutex);
+}
+
+void
+activity_give_back_all(Oid database)
+{
+	for (int i = taskly_max_workers; i < activity_count(); i++)
+	{
+		if (entries[i].is_reserved && entries[i].reserved_for == database)
+			activity_give_back(i);
+	}
+}
+
+void
+activity_set_stuck(int index, int64 run_id)
+{
+	SpinLockAcquire(&entries[index].mutex);
+	if (entries[index].activity.run_id == run_id)
+		entries[index].activity.is_stuck = true;
+	SpinLockRelease(&entries[index].mutex);
+}
+
+void
+activity_begin(int index, const Activity *activity)
+{
+	ActivityEntry *e = &entries[index];
+
+	SpinLockAcquire(&e->mutex);
+	e->activity = *activity;
+	e->process_pid = MyProcPid;
+	e->proc_number = my_proc_number();
+	e->previous_was_cancelled = e->cancel_run_id != 0;
+	e->cancel_run_id = 0;
+	SpinLockRelease(&e->mutex);
+}
+
+void
+activity_end(int index)
+{
+	SpinLockAcquire(&entries[index].mutex);
+	entries[index].activity.run_id = 0;
+	SpinLockRelease(&entries[index].mutex);
+}
+
+void
+activity_set_pid(int index, int pid)
+{
+	SpinLockAcquire(&entries[index].mutex);
+	entries[index].activity.pid = pid;
+	SpinLockRelease(&entries[index].mutex);
+}
+
+bool
+activity_is_cancelled(int index)
+{
+	bool		result;
+
+	SpinLockAcquire(&entries[index].mutex);
+	result = entries[index].activity.run_id != 0 &&
+		entries[index].cancel_run_id == entries[index].activity.run_id;
+	SpinLockRelease(&entries[index].mutex);
+	return result;
+}
+
+bool
+activity_may_get_stray_cancel(int index)
+{
+	return entries[index].previous_was_cancelled;
+}
+
+int
+activity_find(int64 run_id)
+{
+	Activity	activity;
+
+	for (int i = 0; i < activity_count(); i++)
+	{
+		if (activity_get(i, &activity) && activity.run_id == run_id &&
+			activity.database == MyDatabaseId)
+			return i;
+	}
+	return -1;
+}
+
+bool
+activity_cancel(int index, int64 run_id)
+{
+	ActivityEntry *e = &entries[index];
+	int			pid = 0;
+	int			proc_number = -1;
+
+	SpinLockAcquire(&e->mutex);
+	if (e->activity.run_id == run_id && e->activity.database == MyDatabaseId)
+	{
+		e->cancel_run_id = run_id;
+		pid = e->process_pid;
+		proc_number = e->proc_number;
+	}
+	SpinLockRelease(&e->mutex);
+	if (pid == 0)
+		return false;
+
+	/* A worker's command is interrupted; a supervisor looks at its entries. */
+	if (index < taskly_max_workers)
+		kill(pid, SIGINT);
+	else
+		SetLatch(&GetPGProcByNumber(proc_number)->procLatch);
+	return true;
+}
+
+void
+activity_terminate(int index, int64 run_id)
+{
+	int			pid = 0;
+
+	Assert(index < taskly_max_workers);
+	SpinLockAcquire(&entries[index].mutex);
+	if (entries[index].activity.run_id == run_id)
+		pid = entries[index].process_pid;
+	SpinLockRelease(&entries[index].mutex);
+	if (pid != 0)
+		kill(pid, SIGTERM);
+}

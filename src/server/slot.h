@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * slot.h
+ *	  Worker slots: where a scheduler and one of its workers meet.
+ *
+ * A slot belongs to a scheduler from reserve to free. It carries two rings:
+ * assignments (scheduler to worker) and outcomes (worker to scheduler). The
+ * generation tells a slot's users apart from those that had it before.
+ *
+ * Slots 0 .. taskly_max_workers - 1 are for SQL workers; the ones behind them,
+ * one for each database entry, for supervisors.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_SLOT_H
+#define TASKLY_SLOT_H
+
+#include "taskly.h"
+#include "storage/itemptr.h"
+
+#define SLOT_ASSIGNMENTS	1024	/* both powers of two */
+#define SLOT_OUTCOMES		4096
+
+/* One run to execute. */
+typedef struct Assignment
+{
+	int64		run_id;
+	int64		task_id;		/* 0: none */
+	TimestampTz picked_at;
+	ItemPointerData ctid;		/* where its row was last seen */
+	int16		activity;		/* shell: reserved entry; else -1 */
+	bool		is_suspect;		/* runs alone: it may have crashed the server */
+	int32		consecutive_failures;
+} Assignment;
+
+/* What the worker did about an assignment. */
+typedef enum OutcomeKind
+{
+	OUTCOME_ENDED,				/* the run is over; status says how */
+	OUTCOME_LOOK_AGAIN,			/* its row has changed (a retry): read it again */
+	OUTCOME_LOCKED,				/* somebody holds its row: try in a second */
+	OUTCOME_GONE,				/* no such row any more */
+	OUTCOME_AGAIN				/* not done, through no fault of its own: dispatch again */
+} OutcomeKind;
+
+typedef struct Outcome
+{
+	int64		run_id;
+	int64		task_id;
+	TimestampTz started_at;
+	TimestampTz finished_at;
+	int32		duration_us;	/* saturated */
+	uint8		kind;			/* OutcomeKind */
+	uint8		status;			/* RunStatus of the attempt */
+	int16		activity;		/* shell: entry given back; else -1 */
+} Outcome;
+
+typedef enum SlotState
+{
+	SLOT_FREE,
+	SLOT_RESERVED,				/* process asked for, not yet attached */
+	SLOT_READY,					/* process attached */
+	SLOT_LEFT					/* process gone; its scheduler has to clear up */
+} SlotState;
+
+typedef struct SlotInfo
+{
+	SlotState	state;
+	uint64		generation;
+	Oid			database;
+	Oid			role;			/* InvalidOid: supervisor */
+	int			pid;
+	bool		is_retiring;
+	int			assigned;		/* entries in the assignment ring */
+	int64		runs;			/* executed by this process */
+	TimestampTz started_at;
+	TimestampTz last_run_at;
+} SlotInfo;
+
+extern Size slot_shmem_size(void);
+extern void slot_shmem_init(void);
+
+/* Number of all slots; SQL workers' ones come first. */
+extern int	slot_count(void);
+extern bool slot_info(int slot, SlotInfo *info);
+
+/* --- scheduler ------------------------------------------------------ */
+
+/* Take a free worker slot (or the supervisor's of an entry); -1: none. */
+extern int	slot_reserve_worker(Oid database, Oid role, uint64 *generation);
+extern int	slot_reserve_supervisor(int entry, Oid database, uint64 *generation);
+extern void slot_free(int slot);
+extern SlotState slot_state(int slot);
+
+/* Free slots that a scheduler of this database left behind when it died. */
+extern void slot_terminate_orphans(Oid database);
+
+/* True and pushed unless the ring is full. */
+extern bool slot_assign(int slot, const Assignment *assignment);
+extern int	slot_assigned(int slot);
+
+/* Take the oldest assignment back that the worker has not begun. */
+extern bool slot_take_back(int slot, Assignment *assignment);
+extern bool slot_take_outcome(int slot, Outcome *outcome);
+extern void slot_wake(int slot);
+
+/* Let the process exit after its current run. */
+extern void slot_retire(int slot);
+
+/* Does the scheduler want to hear when this ring has fewer entries than mark? */
+extern void slot_set_refill_mark(int slot, int mark);
+
+/* --- worker --------------------------------------------------------- */
+
+extern bool slot_attach(int slot, uint64 generation);
+extern bool slot_is_retiring(int slot);
+extern bool slot_next_assignment(int slot, Assignment *assignment);
+extern bool slot_outcome_has_room(int slot, int count);
+extern void slot_report(int slot, const Outcome *outcomes, int count);
+extern void slot_count_run(int slot, TimestampTz now);
+
+/* --- demand among databases ----------------------------------------- */
+
+/*
+ * A scheduler says how many workers the worst-off of its roles has that wants
+ * one more (INT_MAX: none wants). A free slot goes to whoever has fewest.
+ */
+extern void slot_set_demand(int entry, int fewest);
+extern int	slot_fewest_elsewhere(int entry);
+
+#endif							/* TASKLY_SLOT_H */

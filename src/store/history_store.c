@@ -1,0 +1,205 @@
+/*-------------------------------------------------------------------------
+ *
+ * history_store.c
+ *	  Every statement about taskly.finished_run.
+ *
+ * Rows are written straight into the partition that the leader has named; the
+ * partitioned table above is for readers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+
+#include "store/history_store.h"
+#include "store/relation.h"
+#include "store/spi.h"
+
+typedef struct FinishedRow
+{
+	Datum		values[FINISHED_COLS];
+	bool		nulls[FINISHED_COLS];
+} FinishedRow;
+
+static void
+set_value(FinishedRow *row, int col, Datum value)
+{
+	row->values[col - 1] = value;
+	row->nulls[col - 1] = false;
+}
+
+static void
+set_text(FinishedRow *row, int col, const char *text)
+{
+	if (text != NULL)
+		set_value(row, col, CStringGetTextDatum(text));
+}
+
+static void
+fill_end(FinishedRow *row, const RunEnd *end, int slot)
+{
+	set_value(row, FINISHED_COL_SLOT, Int16GetDatum(slot));
+	set_value(row, FINISHED_COL_IS_FINAL, BoolGetDatum(end->is_final));
+	if (end->picked_at != 0)
+		set_value(row, FINISHED_COL_PICKED_AT, TimestampTzGetDatum(end->picked_at));
+	if (end->started_at != 0)
+		set_value(row, RUN_COL_STARTED_AT, TimestampTzGetDatum(end->started_at));
+	if (end->pid != 0)
+		set_value(row, RUN_COL_PID, Int32GetDatum(end->pid));
+	set_value(row, FINISHED_COL_FINISHED_AT, TimestampTzGetDatum(end->finished_at));
+	if (end->rows >= 0)
+		set_value(row, FINISHED_COL_ROWS, Int64GetDatum(end->rows));
+	if (end->exit_code >= 0)
+		set_value(row, FINISHED_COL_EXIT_CODE, Int32GetDatum(end->exit_code));
+	if (end->output_bytes >= 0)
+		set_value(row, FINISHED_COL_OUTPUT_BYTES, Int64GetDatum(end->output_bytes));
+	set_text(row, FINISHED_COL_STATUS, run_status_name(end->status));
+	set_text(row, FINISHED_COL_TAG, end->tag);
+	set_text(row, FINISHED_COL_SQLSTATE, end->sqlstate);
+	set_text(row, FINISHED_COL_MESSAGE, end->message);
+	set_text(row, FINISHED_COL_DETAIL, end->detail);
+	set_text(row, FINISHED_COL_HINT, end->hint);
+	set_text(row, FINISHED_COL_CONTEXT, end->context);
+	set_text(row, FINISHED_COL_OUTPUT, end->output);
+}
+
+static Relation
+open_partition(int slot, LOCKMODE lockmode)
+{
+	char		name[NAMEDATALEN];
+
+	snprintf(name, sizeof(name), "finished_run_%d", slot);
+	return catalog_open(name, lockmode);
+}
+
+void
+history_store_insert(const RunRow *run, const RunEnd *end, int slot)
+{
+	Relation	rel = open_partition(slot, RowExclusiveLock);
+	RelationWriter writer;
+	FinishedRow row;
+
+	memset(row.nulls, true, sizeof(row.nulls));
+	memcpy(row.values, run->values, sizeof(run->values));
+	memcpy(row.nulls, run->nulls, sizeof(run->nulls));
+	fill_end(&row, end, slot);
+
+	relation_writer_open(&writer, rel);
+	relation_insert(&writer, row.values, row.nulls);
+	relation_writer_close(&writer);
+	table_close(rel, NoLock);
+}
+
+/* ------------------------------------------------------------------------
+ * Looking back
+ * ------------------------------------------------------------------------ */
+
+/* The latest final attempt of a run in one partition. */
+static bool
+find_in_partition(int slot, int64 run_id, RunRow *row, TimestampTz *best,
+				  char **status)
+{
+	Relation	rel = open_partition(slot, AccessShareLock);
+	char		index_name[NAMEDATALEN];
+	Relation	index;
+	TupleTableSlot *tts = table_slot_create(rel, NULL);
+	ScanKeyData key;
+	IndexScanDesc scan;
+	bool		found = false;
+
+	snprintf(index_name, sizeof(index_name), "finished_run_%d_run_id_idx", slot);
+	index = catalog_open_index(index_name, AccessShareLock);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(run_id));
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), 1, 0);
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, tts))
+	{
+		TimestampTz finished_at;
+		Datum		values[FINISHED_COLS];
+		bool		nulls[FINISHED_COLS];
+
+		heap_deform_tuple(ExecCopySlotHeapTuple(tts), RelationGetDescr(rel),
+						  values, nulls);
+		finished_at = DatumGetTimestampTz(values[FINISHED_COL_FINISHED_AT - 1]);
+		if (!DatumGetBool(values[FINISHED_COL_IS_FINAL - 1]) || finished_at < *best)
+			continue;
+		found = true;
+		*best = finished_at;
+		memcpy(row->values, values, sizeof(row->values));
+		memcpy(row->nulls, nulls, sizeof(row->nulls));
+		*status = TextDatumGetCString(values[FINISHED_COL_STATUS - 1]);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(tts);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+bool
+history_store_find(int64 run_id, RunRow *row, char **status)
+{
+	TimestampTz best = PG_INT64_MIN;
+	bool		found = false;
+
+	ItemPointerSetInvalid(&row->ctid);
+	for (int slot = 0; slot < TASKLY_HISTORY_SLOTS; slot++)
+	{
+		if (find_in_partition(slot, run_id, row, &best, status))
+			found = true;
+	}
+	return found;
+}
+
+void
+history_store_reopen(int64 run_id)
+{
+	static Statement reopen = {
+		.sql = "UPDATE taskly.finished_run SET is_final = false "
+		"WHERE run_id OPERATOR(pg_catalog.=) $1 AND is_final",
+		.nargs = 1,
+		.argtypes = {INT8OID},
+	};
+	Datum		values[] = {Int64GetDatum(run_id)};
+
+	(void) store_execute(&reopen, values, NULL, NULL, NULL);
+}
+
+/* ------------------------------------------------------------------------
+ * Housekeeping
+ * ------------------------------------------------------------------------ */
+
+/*
+ * The text is not a constant, since a partition has to be pasted: one of
+ * sixteen numbers.
+ */
+void
+history_store_truncate(int slot)
+{
+	char		sql[128];
+	Statement	truncate = {.sql = sql};
+
+	snprintf(sql, sizeof(sql), "TRUNCATE ONLY taskly.finished_run_%d", slot);
+	(void) store_execute(&truncate, NULL, NULL, NULL, NULL);
+	SPI_freeplan(truncate.plan);
+}
+
+int64
+history_store_size(int slot)
+{
+	Relation	rel = open_partition(slot, AccessShareLock);
+	Oid			relid = RelationGetRelid(rel);
+
+	table_close(rel, NoLock);
+	return DatumGetInt64(DirectFunctionCall1(pg_total_relation_size,
+											 ObjectIdGetDatum(relid)));
+}

@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * history_store.h
+ *	  Every statement about taskly.finished_run.
+ *
+ * The table has 16 fixed partitions that are written in turn; no DDL happens at
+ * run time, so an open reader never stalls an insert.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_HISTORY_STORE_H
+#define TASKLY_HISTORY_STORE_H
+
+#include "taskly.h"
+#include "store/run_store.h"
+
+/* How an attempt ended. Texts may be NULL. */
+typedef struct RunEnd
+{
+	RunStatus	status;
+	bool		is_final;		/* false: it will be tried again */
+	TimestampTz picked_at;		/* 0: never picked */
+	TimestampTz started_at;		/* 0: never started */
+	TimestampTz finished_at;
+	int			pid;			/* 0: none */
+	int64		rows;			/* -1: not known */
+	int			exit_code;		/* of shell; -1: none */
+	int64		output_bytes;	/* -1: no output */
+	const char *tag;
+	const char *sqlstate;
+	const char *message;
+	const char *detail;
+	const char *hint;
+	const char *context;
+	const char *output;
+} RunEnd;
+
+/*
+ * Append the outcome of a run's attempt; the run's attempt column must say
+ * which attempt it was.
+ */
+extern void history_store_insert(const RunRow *row, const RunEnd *end, int slot);
+
+/*
+ * Put the last, final attempt of a run back into row; false when history
+ * has none (or the run is not over). status gets its status.
+ */
+extern bool history_store_find(int64 run_id, RunRow *row, char **status);
+
+/*
+ * A run that was over is to be tried again: its last attempt is not final any
+ * more. So a run has one final attempt at most.
+ */
+extern void history_store_reopen(int64 run_id);
+
+/* TRUNCATE a partition; an error when its lock cannot be had shortly. */
+extern void history_store_truncate(int slot);
+
+/* Bytes of one partition with its indexes. */
+extern int64 history_store_size(int slot);
+
+#endif							/* TASKLY_HISTORY_STORE_H */

@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_bulk_store.c
+ *	  Statements about many rows of taskly.pending_run at once.
+ *
+ * A run in execution holds a lock on its row (atomic SQL) or has a start mark
+ * (shell, autocommit); both are passed over, so that no call waits for a run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+
+#include "server/wake.h"
+#include "store/run_bulk_store.h"
+#include "store/spi.h"
+
+static Statement delete_of_task = {
+	"DELETE FROM taskly.pending_run WHERE run_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+	" SELECT r.run_id FROM taskly.pending_run r"
+	" WHERE r.task_id OPERATOR(pg_catalog.=) $1 AND r.started_at IS NULL"
+	" FOR UPDATE SKIP LOCKED))"
+	" RETURNING run_id",
+	1, {INT8OID}
+};
+
+static Statement set_owner = {
+	"UPDATE taskly.pending_run SET owner = $2 WHERE run_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+	" SELECT r.run_id FROM taskly.pending_run r"
+	" WHERE r.task_id OPERATOR(pg_catalog.=) $1 AND r.started_at IS NULL"
+	" FOR UPDATE SKIP LOCKED))"
+	" RETURNING run_id",
+	2, {INT8OID, REGROLEOID}
+};
+
+static Statement count_in_queue = {
+	"SELECT pg_catalog.count(*) FROM taskly.pending_run"
+	" WHERE queue_id OPERATOR(pg_catalog.=) $1",
+	1, {INT4OID}
+};
+
+static Statement set_home = {
+	"UPDATE taskly.pending_run SET home_id = $1"
+	" WHERE home_id OPERATOR(pg_catalog.<>) $1",
+	1, {INT8OID}
+};
+
+static void
+wake_for_row(HeapTuple row, TupleDesc desc, void *arg)
+{
+	bool		isnull;
+
+	wake_for_runs(DatumGetInt64(heap_getattr(row, 1, desc, &isnull)), 1);
+}
+
+int64
+run_bulk_delete_of_task(int64 task_id)
+{
+	Datum		values[] = {Int64GetDatum(task_id)};
+
+	return store_execute(&delete_of_task, values, NULL, wake_for_row, NULL);
+}
+
+int64
+run_bulk_set_owner(int64 task_id, Oid owner)
+{
+	Datum		values[] = {Int64GetDatum(task_id), ObjectIdGetDatum(owner)};
+
+	return store_execute(&set_owner, values, NULL, wake_for_row, NULL);
+}
+
+int64
+run_bulk_count_in_queue(int32 queue_id)
+{
+	Datum		values[] = {Int32GetDatum(queue_id)};
+	Datum		count;
+
+	if (!store_fetch_value(&count_in_queue, values, NULL, &count))
+		elog(ERROR, "could not count the runs of queue %d", queue_id);
+	return DatumGetInt64(count);
+}
+
+int64
+run_bulk_set_home(int64 home_id)
+{
+	Datum		values[] = {Int64GetDatum(home_id)};
+
+	return store_execute(&set_home, values, NULL, NULL, NULL);
+}

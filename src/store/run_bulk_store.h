@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_bulk_store.h
+ *	  Statements about many rows of taskly.pending_run at once: the runs of a
+ *	  task, of a queue, of a home.
+ *
+ * None waits for a run in execution: its row is locked, and passed over.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_RUN_BULK_STORE_H
+#define TASKLY_RUN_BULK_STORE_H
+
+#include "taskly.h"
+
+/* Delete the waiting runs of a task and tell the scheduler at commit; returns how many. */
+extern int64 run_bulk_delete_of_task(int64 task_id);
+
+/* Give the waiting runs of a task to another role, and tell the scheduler at commit. */
+extern int64 run_bulk_set_owner(int64 task_id, Oid owner);
+
+extern int64 run_bulk_count_in_queue(int32 queue_id);
+
+/* Give a home to all runs that have another; returns how many. */
+extern int64 run_bulk_set_home(int64 home_id);
+
+#endif							/* TASKLY_RUN_BULK_STORE_H */

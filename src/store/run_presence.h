@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_presence.h
+ *	  Is a run's row there, committed or not?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_RUN_PRESENCE_H
+#define TASKLY_RUN_PRESENCE_H
+
+#include "taskly.h"
+
+/*
+ * True when pending_run has a row of this run that is committed, or that some
+ * open transaction has inserted or is deleting. Never waits.
+ */
+extern bool run_presence_test(int64 run_id);
+
+#endif							/* TASKLY_RUN_PRESENCE_H */

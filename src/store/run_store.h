@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_store.h
+ *	  Every statement about taskly.pending_run.
+ *
+ * A RunRow is a row in memory: values and nulls by column number - 1, as
+ * heap_form_tuple wants them. The hot paths go through the table access method
+ * and need no plan, search_path or rights.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_RUN_STORE_H
+#define TASKLY_RUN_STORE_H
+
+#include "taskly.h"
+#include "storage/itemptr.h"
+#include "store/catalog.h"
+#include "utils/timestamp.h"
+
+typedef struct RunRow
+{
+	ItemPointerData ctid;
+	Datum		values[RUN_COLS];
+	bool		nulls[RUN_COLS];
+} RunRow;
+
+/* Typed access; the caller has checked that the column is not null. */
+#define run_int64(row, col)		DatumGetInt64((row)->values[(col) - 1])
+#define run_int32(row, col)		DatumGetInt32((row)->values[(col) - 1])
+#define run_oid(row, col)		DatumGetObjectId((row)->values[(col) - 1])
+#define run_time(row, col)		DatumGetTimestampTz((row)->values[(col) - 1])
+#define run_is_null(row, col)	((row)->nulls[(col) - 1])
+
+extern void run_row_set(RunRow *row, int col, Datum value);
+extern void run_row_set_null(RunRow *row, int col);
+
+/* A text column in the current memory context, or NULL. */
+extern char *run_row_text(const RunRow *row, int col);
+
+/* All null; the caller sets what it needs. */
+extern void run_row_init(RunRow *row);
+
+/* Next run_id. */
+extern int64 run_store_next_id(void);
+
+/*
+ * Fill a row for a run of a task (a struct TaskRow, see task_store.h), with all
+ * that the task says: queue, priority, args, deadline. run_id is taken here.
+ */
+struct TaskRow;
+extern void run_row_for_task(RunRow *row, const struct TaskRow *task,
+							 TimestampTz due_at, TimestampTz now,
+							 const char *source);
+
+/*
+ * Insert rows (their run_ids set) in the current transaction; sets their ctids.
+ * Wakes nobody: the caller calls wake_for_runs.
+ */
+extern void run_store_insert(RunRow *rows, int count);
+
+/*
+ * Has a task an occurrence of its schedule that is not over? Sees what is
+ * committed.
+ */
+extern bool run_store_has_unfinished(int64 task_id);
+
+/* --- scheduler ------------------------------------------------------ */
+
+/*
+ * Give each row with first <= run_id < first + count to receive(), under the
+ * active snapshot. The row is valid during the call only.
+ */
+typedef void (*RunReceiver) (const RunRow *row, void *arg);
+extern void run_store_read(int64 first, int64 count, RunReceiver receive, void *arg);
+
+/* Up to limit rows of a queue after (due_at, run_id), in that order; returns how many. */
+extern int	run_store_read_queue(int32 queue_id, TimestampTz after_due_at,
+								 int64 after_run_id, int limit,
+								 RunReceiver receive, void *arg);
+
+/* Rows with a durable start mark. */
+extern void run_store_read_started(RunReceiver receive, void *arg);
+
+/* --- claims --------------------------------------------------------- */
+
+typedef enum ClaimResult
+{
+	CLAIM_OK,
+	CLAIM_LOCKED,				/* somebody else holds the row: come again */
+	CLAIM_GONE,					/* no such run */
+	CLAIM_CHANGED				/* changed while we looked: a new snapshot will see */
+} ClaimResult;
+
+/*
+ * All four never wait. They look at ctid (NULL: nowhere) and then, when another
+ * row is there, once by run_id. row gets the latest version, in the current
+ * memory context.
+ */
+
+/* Read a run's row. */
+extern ClaimResult run_store_get(int64 run_id, ItemPointer ctid, RunRow *row);
+
+/* Read and lock it, to the end of the transaction. */
+extern ClaimResult run_store_lock(int64 run_id, ItemPointer ctid, RunRow *row);
+
+/* Read and delete it: the claim of an atomic run. */
+extern ClaimResult run_store_take(int64 run_id, ItemPointer ctid, RunRow *row);
+
+/* Rewrite a row that was read before with the values that it has now. */
+extern ClaimResult run_store_update(RunRow *row);
+extern ClaimResult run_store_delete(RunRow *row);
+
+#endif							/* TASKLY_RUN_STORE_H */

@@ -1,0 +1,176 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_store.h
+ *	  Every statement about taskly.task.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_TASK_STORE_H
+#define TASKLY_TASK_STORE_H
+
+#include "taskly.h"
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "utils/timestamp.h"
+
+/* Columns of taskly.task, as the install script has them. */
+enum
+{
+	TASK_COL_TASK_ID = 1,
+	TASK_COL_HOME_ID,
+	TASK_COL_VERSION,
+	TASK_COL_NAME,
+	TASK_COL_OWNER,
+	TASK_COL_DESCRIPTION,
+	TASK_COL_COMMAND,
+	TASK_COL_KIND,
+	TASK_COL_ATOMIC,
+	TASK_COL_ARGS,
+	TASK_COL_QUEUE_ID,
+	TASK_COL_PRIORITY,
+	TASK_COL_KEY,
+	TASK_COL_SCHEDULE,
+	TASK_COL_TIMEZONE,
+	TASK_COL_STARTS_AT,
+	TASK_COL_ENDS_AT,
+	TASK_COL_MAX_RUNS,
+	TASK_COL_JITTER,
+	TASK_COL_TIMEOUT,
+	TASK_COL_DEADLINE,
+	TASK_COL_MAX_ATTEMPTS,
+	TASK_COL_BACKOFF,
+	TASK_COL_RETRY_ON,
+	TASK_COL_NEVER_ON,
+	TASK_COL_OVERLAP,
+	TASK_COL_MISSED,
+	TASK_COL_ON_LOST,
+	TASK_COL_ON_FAILURE,
+	TASK_COL_AFTER,
+	TASK_COL_CALENDAR,
+	TASK_COL_ANCHOR,
+	TASK_COL_CREATED_AT,
+	TASK_COL_ALTERED_AT,
+	TASK_COL_PAUSED_AT,
+	TASK_COL_PAUSED_REASON,
+	TASK_COL_LAST_FIRE,
+	TASK_COL_FIRES,
+	TASK_COL_SKIPPED,
+	TASK_COL_MISSED_COUNT,
+	TASK_COL_RUNS,
+	TASK_COL_FAILURES,
+	TASK_COL_CONSECUTIVE_FAILURES,
+	TASK_COL_LAST_RUN_ID,
+	TASK_COL_LAST_STATUS,
+	TASK_COL_LAST_STARTED_AT,
+	TASK_COL_LAST_FINISHED_AT,
+	TASK_COL_LAST_FAILURE_RUN_ID,
+	TASK_COL_LAST_FAILURE_AT,
+	TASK_COL_LAST_FAILURE_MESSAGE,
+	TASK_COLS = TASK_COL_LAST_FAILURE_MESSAGE
+};
+
+/* A definition in memory. Texts are NULL when the column is. */
+typedef struct TaskRow
+{
+	int64		task_id;
+	int64		home_id;
+	int32		version;
+	char	   *name;
+	Oid			owner;
+	char	   *description;
+	char	   *command;
+	RunKind		kind;			/* from kind and atomic */
+	Datum		args;			/* jsonb, or 0 */
+	int32		queue_id;
+	int32		priority;
+	char	   *key;
+	char	   *schedule;
+	char	   *timezone;
+	TimestampTz starts_at;		/* DT_NOBEGIN: none */
+	TimestampTz ends_at;		/* DT_NOEND: none */
+	int64		max_runs;		/* 0: no limit */
+	Interval   *jitter;
+	Interval   *timeout;
+	Interval   *deadline;
+	int32		max_attempts;
+	char	   *backoff;
+	Datum		retry_on;		/* text[], or 0 */
+	Datum		never_on;
+	char	   *overlap;
+	char	   *missed;
+	char	   *on_lost;
+	char	   *on_failure;
+	TimestampTz anchor;
+	TimestampTz last_fire;
+	int64		fires;
+	bool		is_paused;
+	int32		consecutive_failures;
+} TaskRow;
+
+/* --- any process ---------------------------------------------------- */
+
+/* Read one task by the table access method, in the current memory context; false: none. */
+extern bool task_store_read(int64 task_id, TaskRow *task);
+
+/* The task of an owner by its name. */
+extern bool task_store_find(const char *name, Oid owner, TaskRow *task);
+
+/* A whole row of the table, copied into the current memory context. */
+extern void task_row_read(HeapTuple tuple, TupleDesc desc, TaskRow *task);
+
+/* --- API ------------------------------------------------------------ */
+
+/* Give id and owner of all tasks of a name, whoever owns them, to receive(). */
+typedef void (*TaskOwnerReceiver) (int64 task_id, Oid owner, void *arg);
+extern void task_store_find_all(const char *name, TaskOwnerReceiver receive, void *arg);
+
+/* Lock a task's row until the transaction ends and read its latest version; false: none. */
+extern bool task_store_lock(int64 task_id, TaskRow *task);
+
+/*
+ * Insert a definition, or replace that of the same owner and name; returns its
+ * task_id. What is replaced keeps its anchor when schedule and starts_at are
+ * the same, and its last_fire when timezone and ends_at are the same, too; else
+ * last_fire becomes the given one, which moves it only forward unless it is
+ * DT_NOBEGIN. Pause state, counts and history stay.
+ */
+extern int64 task_store_replace(const TaskRow *task);
+
+/* Write all that defines a locked task, with anchor and last_fire as given. */
+extern void task_store_update(const TaskRow *task);
+extern void task_store_delete(int64 task_id);
+extern void task_store_pause(int64 task_id, const char *reason);
+
+/* last_fire moves forward to `until`: what the pause has skipped is not made up. */
+extern void task_store_resume(int64 task_id, TimestampTz until);
+
+/* Tasks in a queue; those among them with a priority other than 0. */
+extern int64 task_store_count_in_queue(int32 queue_id, bool with_priority_only);
+
+/* Give a home to all tasks that have another; returns how many. */
+extern int64 task_store_set_home(int64 home_id);
+
+/* --- leader (implemented in task_fire_store.c) ---------------------- */
+
+/* Give every scheduled task of a home to receive(); the row lives during the call. */
+typedef void (*TaskReceiver) (const TaskRow *task, void *arg);
+extern void task_store_read_scheduled(int64 home_id, TaskReceiver receive, void *arg);
+
+typedef enum FireResult
+{
+	FIRE_OK,					/* moved: insert its run in this transaction */
+	FIRE_LOCKED,				/* somebody holds the row: come again */
+	FIRE_CHANGED				/* another version, fired already, or gone: read it again */
+} FireResult;
+
+/*
+ * Move a task's last_fire forward, only from what the caller last saw. Counts
+ * the occurrence as fired, or as skipped.
+ */
+extern FireResult task_store_fire(int64 task_id, int32 version, TimestampTz fire_at,
+								  bool is_skipped, int64 missed);
+
+/* Add to a task's counts. False when somebody holds the row: come again. */
+extern bool task_store_add_counts(const TaskCounts *counts);
+
+#endif							/* TASKLY_TASK_STORE_H */

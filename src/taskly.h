@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * taskly.h
+ *	  The words that every room shares: states, kinds, limits.
+ *
+ * The text of each word is what tables, views and messages show; the tables
+ * hold text, C holds these values, and taskly.c translates.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_H
+#define TASKLY_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+
+#define TASKLY_SCHEMA			"taskly"
+#define TASKLY_EXTENSION		"taskly"
+
+/* Limits of what a user can ask for. */
+#define TASKLY_NAME_MAX			200		/* bytes of a task's or queue's name */
+#define TASKLY_COMMAND_MAX		(1024 * 1024)	/* bytes of a command */
+#define TASKLY_ARGS_MAX			(16 * 1024 * 1024)	/* bytes of args as text */
+#define TASKLY_ATTEMPTS_MAX		1000000
+#define TASKLY_PRIORITY_MAX		1000000	/* and as much below zero */
+#define TASKLY_HISTORY_SLOTS	16		/* partitions of finished_run */
+#define TASKLY_CRASHES_MAX		3		/* then a run is quarantined */
+
+/* What a run is, or was at the end of an attempt. */
+typedef enum RunStatus
+{
+	RUN_SCHEDULED,				/* due in the future */
+	RUN_QUEUED,					/* due, waits for a worker */
+	RUN_WAITING,				/* for another run */
+	RUN_RETRYING,				/* failed, waits for its next attempt */
+	RUN_RUNNING,
+	RUN_SUCCEEDED,
+	RUN_FAILED,
+	RUN_TIMED_OUT,
+	RUN_CANCELLED,
+	RUN_EXPIRED,				/* deadline passed before the start */
+	RUN_LOST,					/* its process, server or node vanished */
+	RUN_SKIPPED,
+	RUN_DENIED,					/* the owner lost a right */
+	RUN_QUARANTINED				/* it crashed the server */
+} RunStatus;
+
+extern PGDLLEXPORT const char *run_status_name(RunStatus status);
+
+/* Has a run of this status ended badly, so that on_failure is called? */
+extern bool run_status_is_failure(RunStatus status);
+
+/* Who made a run. */
+#define RUN_SOURCE_SCHEDULE		"schedule"
+#define RUN_SOURCE_ENQUEUE		"enqueue"
+#define RUN_SOURCE_SUBMIT		"submit"
+#define RUN_SOURCE_HOOK			"on_failure"
+
+/* How a queue orders its runs. */
+typedef enum QueueAlgorithm
+{
+	QUEUE_FIFO,
+	QUEUE_PRIORITY,
+	QUEUE_FAIR,
+	QUEUE_RATE_MONOTONIC,
+	QUEUE_EDF
+} QueueAlgorithm;
+
+/* What has happened to a task since its row was last told. */
+typedef struct TaskCounts
+{
+	int64		task_id;
+	int64		runs;
+	int64		failures;
+	int32		consecutive_failures;	/* as it is now */
+	int64		last_run_id;
+	RunStatus	last_status;
+	TimestampTz last_started_at;	/* 0: it did not start */
+	TimestampTz last_finished_at;
+	int64		last_failure_run_id;	/* 0: none */
+	TimestampTz last_failure_at;
+} TaskCounts;
+
+/* How a run's command is executed. */
+typedef enum RunKind
+{
+	RUN_KIND_SQL,				/* one transaction with its outcome */
+	RUN_KIND_AUTOCOMMIT,		/* each statement on its own */
+	RUN_KIND_SHELL
+} RunKind;
+
+#endif							/* TASKLY_H */

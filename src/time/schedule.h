@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * schedule.h
+ *	  When a task recurs: from any schedule text to its next instant.
+ *
+ * Everything here is a function of its arguments and of PostgreSQL's time zone
+ * tables: no clock, no setting, no memory, no ERROR.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_SCHEDULE_H
+#define TASKLY_SCHEDULE_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "pgtime.h"
+
+#include "time/cron.h"
+#include "time/period.h"
+#include "time/scan.h"
+
+typedef enum ScheduleKind
+{
+	SCHEDULE_CRON,				/* "0 3 * * *", "@daily" */
+	SCHEDULE_EVERY,				/* "every 90 seconds": fixed rate, from an anchor on */
+	SCHEDULE_AFTER_FINISH,		/* "90 seconds after finish": fixed delay */
+	SCHEDULE_ONCE,				/* "2026-11-23 12:00" */
+	SCHEDULE_REBOOT				/* "@reboot": due at server start only */
+} ScheduleKind;
+
+/* Many are held in memory: flat and small. The zone is PostgreSQL's, for ever. */
+typedef struct Schedule
+{
+	ScheduleKind kind;
+	pg_tz	   *zone;
+	union
+	{
+		Cron		cron;
+		Period		period;		/* SCHEDULE_EVERY, SCHEDULE_AFTER_FINISH */
+		TimestampTz at;			/* SCHEDULE_ONCE */
+	};
+} Schedule;
+
+/* Reads a text in O(length). False: *error says why, *result is undefined. */
+extern bool schedule_parse(const char *text, pg_tz *zone,
+						   Schedule *result, ScheduleError *error);
+
+/*
+ * The first instant strictly after `after`; DT_NOEND when there is none.
+ *
+ * anchor: SCHEDULE_EVERY: where its grid starts; it is the first instant of it.
+ * SCHEDULE_AFTER_FINISH: when the last run finished, or DT_NOBEGIN; when the
+ * instant that follows has passed already, the schedule is due at once: the
+ * result is `after` plus a microsecond. Other kinds ignore it.
+ */
+extern TimestampTz schedule_next(const Schedule *schedule,
+								 TimestampTz anchor, TimestampTz after);
+
+/*
+ * Shortest time between two instants, in microseconds: of SCHEDULE_EVERY the
+ * period, with months of 30 days and days of 24 hours; of SCHEDULE_CRON as
+ * found in the first instants of a fixed year; else 0.
+ */
+extern int64 schedule_period_us(const Schedule *schedule);
+
+#endif							/* TASKLY_SCHEDULE_H */

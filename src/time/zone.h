@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * zone.h
+ *	  Between instants and what the clocks of a time zone show.
+ *
+ * An instant is in seconds since 2000-01-01 00:00 UTC, civil time in seconds
+ * as civil.h has it. Clocks are moved forward (a gap: some civil times do not
+ * exist) and back (an overlap: some exist twice, in a first and a second pass).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_ZONE_H
+#define TASKLY_ZONE_H
+
+#include "postgres.h"
+#include "pgtime.h"
+
+/* A stretch of time in which a zone's clocks are not moved. */
+typedef struct ZoneSegment
+{
+	int64		offset;			/* civil time minus instant */
+	int64		end;			/* first instant after it; PG_INT64_MAX: none */
+} ZoneSegment;
+
+extern ZoneSegment zone_segment(const pg_tz *zone, int64 instant);
+extern int64 zone_civil(const pg_tz *zone, int64 instant);
+extern int64 zone_latest_civil(const pg_tz *zone, int64 instant);
+extern int64 zone_first_instant(const pg_tz *zone, int64 civil);
+
+#endif							/* TASKLY_ZONE_H */

@@ -1,0 +1,1402 @@
+\echo Use "CREATE EXTENSION taskly" to load this file. \quit
+
+/* ------------------------------------------------------------------------
+ * Tables. Owned by the extension's owner, granted to nobody: only taskly's
+ * own C code reads and writes them, after checking who asks.
+ * ------------------------------------------------------------------------ */
+
+CREATE TABLE taskly.home (
+	home_id bigint NOT NULL PRIMARY KEY,
+	database oid NOT NULL,
+	term bigint NOT NULL DEFAULT 0,
+	led_since timestamptz,
+	history_slot smallint NOT NULL DEFAULT 0,
+	history_since timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	paused_at timestamptz,
+	paused_until timestamptz,
+	paused_reason text
+);
+CREATE UNIQUE INDEX home_only_one ON taskly.home ((true));
+COMMENT ON TABLE taskly.home IS 'One row: which database these tables belong to (a random id and the database''s OID), who has led it, and which partition of finished_run is written. Never dumped, so that a copy knows it is one.';
+COMMENT ON COLUMN taskly.home.home_id IS 'random id; tasks and runs with another id are parked until taskly.adopt()';
+COMMENT ON COLUMN taskly.home.database IS 'OID of the database that this home belongs to; in any other database all is parked';
+COMMENT ON COLUMN taskly.home.term IS 'how often a scheduler has become leader here';
+COMMENT ON COLUMN taskly.home.history_slot IS 'partition of finished_run that is written now, 0 to 15';
+COMMENT ON COLUMN taskly.home.history_since IS 'since when that partition is written';
+
+CREATE SEQUENCE taskly.queue_queue_id_seq AS integer;
+CREATE TABLE taskly.queue (
+	queue_id integer NOT NULL PRIMARY KEY DEFAULT pg_catalog.nextval('taskly.queue_queue_id_seq'),
+	name text NOT NULL UNIQUE CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 200),
+	owner regrole NOT NULL,
+	algorithm text NOT NULL DEFAULT 'priority' CHECK (algorithm OPERATOR(pg_catalog.=) ANY ('{fifo,priority,fair,rate_monotonic,edf}'::pg_catalog.text[])),
+	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>) 0),
+	max_running integer CHECK (max_running OPERATOR(pg_catalog.>) 0),
+	max_running_per_key integer CHECK (max_running_per_key OPERATOR(pg_catalog.>) 0),
+	rate integer CHECK (rate OPERATOR(pg_catalog.>) 0),
+	rate_per_key integer CHECK (rate_per_key OPERATOR(pg_catalog.>) 0),
+	rate_interval interval NOT NULL DEFAULT '1 second',
+	burst integer CHECK (burst OPERATOR(pg_catalog.>=) 0),
+	max_pending bigint CHECK (max_pending OPERATOR(pg_catalog.>) 0),
+	aging interval NOT NULL DEFAULT '1 minute',
+	block_key_on_failure boolean NOT NULL DEFAULT false,
+	keep text NOT NULL DEFAULT 'all' CHECK (keep OPERATOR(pg_catalog.=) ANY ('{all,failures,none}'::pg_catalog.text[])),
+	batch integer NOT NULL DEFAULT 1 CHECK (batch OPERATOR(pg_catalog.>) 0),
+	paused_at timestamptz,
+	paused_reason text,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+ALTER SEQUENCE taskly.queue_queue_id_seq OWNED BY taskly.queue.queue_id;
+COMMENT ON TABLE taskly.queue IS 'Queues: named lines of runs with an order (algorithm) and limits. The queue "default" is made on first use.';
+
+CREATE SEQUENCE taskly.task_task_id_seq;
+CREATE TABLE taskly.task (
+	task_id bigint NOT NULL PRIMARY KEY DEFAULT pg_catalog.nextval('taskly.task_task_id_seq'),
+	home_id bigint NOT NULL,
+	version integer NOT NULL DEFAULT 1,
+	name text NOT NULL CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 200),
+	owner regrole NOT NULL,
+	description text,
+	command text NOT NULL,
+	kind text NOT NULL DEFAULT 'sql' CHECK (kind OPERATOR(pg_catalog.=) ANY ('{sql,shell}'::pg_catalog.text[])),
+	atomic boolean NOT NULL DEFAULT true,
+	args jsonb,
+	queue_id integer NOT NULL,
+	priority integer NOT NULL DEFAULT 0,
+	key text,
+	schedule text,
+	timezone text,
+	starts_at timestamptz,
+	ends_at timestamptz,
+	max_runs bigint CHECK (max_runs OPERATOR(pg_catalog.>) 0),
+	jitter interval,
+	timeout interval,
+	deadline interval,
+	max_attempts integer NOT NULL DEFAULT 1 CHECK (max_attempts OPERATOR(pg_catalog.>) 0),
+	backoff text NOT NULL DEFAULT 'exponential 10s max 1h',
+	retry_on text[],
+	never_on text[],
+	overlap text NOT NULL DEFAULT 'skip' CHECK (overlap OPERATOR(pg_catalog.=) ANY ('{skip,queue,allow,cancel_running}'::pg_catalog.text[])),
+	missed text NOT NULL DEFAULT 'once' CHECK (missed OPERATOR(pg_catalog.=) ANY ('{skip,once,all}'::pg_catalog.text[])),
+	on_lost text NOT NULL DEFAULT 'retry' CHECK (on_lost OPERATOR(pg_catalog.=) ANY ('{retry,fail}'::pg_catalog.text[])),
+	on_failure text,
+	after text[],
+	calendar text,
+	anchor timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	altered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	paused_at timestamptz,
+	paused_reason text,
+	last_fire timestamptz NOT NULL DEFAULT '-infinity',
+	fires bigint NOT NULL DEFAULT 0,
+	skipped bigint NOT NULL DEFAULT 0,
+	missed_count bigint NOT NULL DEFAULT 0,
+	runs bigint NOT NULL DEFAULT 0,
+	failures bigint NOT NULL DEFAULT 0,
+	consecutive_failures integer NOT NULL DEFAULT 0,
+	last_run_id bigint,
+	last_status text,
+	last_started_at timestamptz,
+	last_finished_at timestamptz,
+	last_failure_run_id bigint,
+	last_failure_at timestamptz,
+	last_failure_message text,
+	UNIQUE (owner, name)
+) WITH (fillfactor = 50);
+ALTER SEQUENCE taskly.task_task_id_seq OWNED BY taskly.task.task_id;
+COMMENT ON TABLE taskly.task IS 'Definitions of tasks, with what scheduling remembers of each: last_fire, pause state, counts.';
+COMMENT ON COLUMN taskly.task.version IS 'grows with every change of the definition; processes compare it with what they hold';
+COMMENT ON COLUMN taskly.task.anchor IS 'origin of a fixed-rate schedule''s grid';
+COMMENT ON COLUMN taskly.task.last_fire IS 'latest occurrence that was turned into a run, skipped or given up; only moves forward';
+
+CREATE SEQUENCE taskly.run_run_id_seq;
+CREATE TABLE taskly.pending_run (
+	run_id bigint NOT NULL PRIMARY KEY,
+	home_id bigint NOT NULL,
+	task_id bigint,
+	due_at timestamptz NOT NULL,
+	scheduled_for timestamptz NOT NULL,
+	queued_at timestamptz NOT NULL,
+	deadline_at timestamptz,
+	started_at timestamptz,
+	incarnation bigint,
+	owner regrole NOT NULL,
+	queue_id integer NOT NULL,
+	priority integer NOT NULL,
+	attempt integer NOT NULL,
+	crashes integer NOT NULL,
+	pid integer,
+	max_attempts integer,
+	atomic boolean,
+	source text NOT NULL,
+	key text,
+	unique_key text,
+	args jsonb,
+	command text,
+	kind text,
+	timeout interval,
+	backoff text,
+	retry_on text[],
+	never_on text[],
+	on_lost text,
+	on_failure text
+) WITH (fillfactor = 90, autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_scale_factor = 0.05,
+	autovacuum_vacuum_threshold = 10000, vacuum_truncate = false);
+ALTER SEQUENCE taskly.run_run_id_seq OWNED BY taskly.pending_run.run_id;
+CREATE INDEX pending_run_order ON taskly.pending_run (queue_id, due_at, run_id);
+CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS NOT NULL;
+CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
+COMMENT ON TABLE taskly.pending_run IS 'Every run that has not finished: future, due, retrying, or started by a process whose outcome is not yet recorded. An atomic SQL run deletes its row in its own transaction: no row, no run.';
+COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt';
+COMMENT ON COLUMN taskly.pending_run.attempt IS 'attempts that are over (for a shell or autocommit run that is started: begun)';
+COMMENT ON COLUMN taskly.pending_run.started_at IS 'durable start mark of a shell or autocommit attempt; NULL while it waits';
+COMMENT ON COLUMN taskly.pending_run.incarnation IS 'which start of which server made the start mark';
+COMMENT ON COLUMN taskly.pending_run.command IS 'command, kind, atomic, timeout and retry policy are set for runs without a task only; others follow their task';
+
+/* The pending row as it was at the end of an attempt, and the outcome. */
+CREATE TABLE taskly.finished_run (
+	run_id bigint NOT NULL,
+	home_id bigint NOT NULL,
+	task_id bigint,
+	due_at timestamptz NOT NULL,
+	scheduled_for timestamptz NOT NULL,
+	queued_at timestamptz NOT NULL,
+	deadline_at timestamptz,
+	started_at timestamptz,
+	incarnation bigint,
+	owner regrole NOT NULL,
+	queue_id integer NOT NULL,
+	priority integer NOT NULL,
+	attempt integer NOT NULL,
+	crashes integer NOT NULL,
+	pid integer,
+	max_attempts integer,
+	atomic boolean,
+	source text NOT NULL,
+	key text,
+	unique_key text,
+	args jsonb,
+	command text,
+	kind text,
+	timeout interval,
+	backoff text,
+	retry_on text[],
+	never_on text[],
+	on_lost text,
+	on_failure text,
+	slot smallint NOT NULL,
+	is_final boolean NOT NULL,
+	picked_at timestamptz,
+	finished_at timestamptz NOT NULL,
+	rows bigint,
+	exit_code integer,
+	output_bytes bigint,
+	status text NOT NULL,
+	tag text,
+	sqlstate text,
+	message text,
+	detail text,
+	hint text,
+	context text,
+	output text,
+	result jsonb
+) PARTITION BY LIST (slot);
+COMMENT ON TABLE taskly.finished_run IS 'History: one row per finished attempt, append-only. The partitions are written in turn and emptied by TRUNCATE, oldest first.';
+COMMENT ON COLUMN taskly.finished_run.is_final IS 'false when the run is to be tried again';
+COMMENT ON COLUMN taskly.finished_run.attempt IS 'number of this attempt, from 1; 0 when the run ended without one';
+DO $$
+BEGIN
+	FOR n IN 0 .. 15 LOOP
+		EXECUTE pg_catalog.format('CREATE TABLE taskly.finished_run_%s PARTITION OF taskly.finished_run FOR VALUES IN (%s)', n, n);
+		EXECUTE pg_catalog.format('COMMENT ON TABLE taskly.finished_run_%s IS %L', n, 'One sixteenth of the history; written and truncated in turn.');
+	END LOOP;
+END
+$$;
+CREATE INDEX finished_run_run ON taskly.finished_run (run_id);
+CREATE INDEX finished_run_task ON taskly.finished_run (task_id, finished_at);
+
+
+/* ------------------------------------------------------------------------
+ * Functions: tasks
+ * ------------------------------------------------------------------------ */
+
+-- BEGIN tasks
+CREATE FUNCTION taskly.schedule(
+	name text,
+	schedule text,
+	command text,
+	kind text DEFAULT 'sql',
+	args jsonb DEFAULT NULL,
+	atomic boolean DEFAULT NULL,
+	queue text DEFAULT 'default',
+	priority integer DEFAULT 0,
+	key text DEFAULT NULL,
+	timezone text DEFAULT NULL,
+	starts_at timestamptz DEFAULT NULL,
+	ends_at timestamptz DEFAULT NULL,
+	max_runs bigint DEFAULT NULL,
+	jitter interval DEFAULT NULL,
+	timeout interval DEFAULT NULL,
+	deadline interval DEFAULT NULL,
+	max_attempts integer DEFAULT 1,
+	backoff text DEFAULT 'exponential 10s max 1h',
+	retry_on text[] DEFAULT NULL,
+	never_on text[] DEFAULT NULL,
+	overlap text DEFAULT 'skip',
+	missed text DEFAULT 'once',
+	on_lost text DEFAULT NULL,
+	on_failure text DEFAULT NULL,
+	after text[] DEFAULT NULL,
+	calendar text DEFAULT NULL,
+	owner regrole DEFAULT NULL,
+	description text DEFAULT NULL
+)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_schedule_v1';
+COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, text, text, text, text[], text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. schedule: five or six cron fields or a nickname, "every 90 seconds", "90 seconds after finish", or a timestamp, which may have passed. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. overlap: skip or allow an occurrence while an earlier one runs or waits. missed: skip what was due while the server was down, or make it up once. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after, max_runs, jitter, calendar, overlap queue and cancel_running, missed all.';
+
+CREATE FUNCTION taskly.define(
+	name text,
+	command text,
+	kind text DEFAULT 'sql',
+	args jsonb DEFAULT NULL,
+	atomic boolean DEFAULT NULL,
+	queue text DEFAULT 'default',
+	priority integer DEFAULT 0,
+	key text DEFAULT NULL,
+	timeout interval DEFAULT NULL,
+	deadline interval DEFAULT NULL,
+	max_attempts integer DEFAULT 1,
+	backoff text DEFAULT 'exponential 10s max 1h',
+	retry_on text[] DEFAULT NULL,
+	never_on text[] DEFAULT NULL,
+	on_lost text DEFAULT NULL,
+	on_failure text DEFAULT NULL,
+	after text[] DEFAULT NULL,
+	owner regrole DEFAULT NULL,
+	description text DEFAULT NULL
+)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_define_v1';
+COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after, max_runs, jitter, calendar, overlap queue and cancel_running, missed all.';
+
+CREATE FUNCTION taskly.alter(
+	name text,
+	schedule text DEFAULT NULL,
+	command text DEFAULT NULL,
+	kind text DEFAULT NULL,
+	args jsonb DEFAULT NULL,
+	atomic boolean DEFAULT NULL,
+	queue text DEFAULT NULL,
+	priority integer DEFAULT NULL,
+	key text DEFAULT NULL,
+	timezone text DEFAULT NULL,
+	starts_at timestamptz DEFAULT NULL,
+	ends_at timestamptz DEFAULT NULL,
+	max_runs bigint DEFAULT NULL,
+	jitter interval DEFAULT NULL,
+	timeout interval DEFAULT NULL,
+	deadline interval DEFAULT NULL,
+	max_attempts integer DEFAULT NULL,
+	backoff text DEFAULT NULL,
+	retry_on text[] DEFAULT NULL,
+	never_on text[] DEFAULT NULL,
+	overlap text DEFAULT NULL,
+	missed text DEFAULT NULL,
+	on_lost text DEFAULT NULL,
+	on_failure text DEFAULT NULL,
+	after text[] DEFAULT NULL,
+	calendar text DEFAULT NULL,
+	owner regrole DEFAULT NULL,
+	description text DEFAULT NULL,
+	reset text[] DEFAULT NULL,
+	rename_to text DEFAULT NULL
+)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_alter_v1';
+COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, text, text, text, text[], text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name.';
+
+CREATE FUNCTION taskly.alter(
+	task_id bigint,
+	schedule text DEFAULT NULL,
+	command text DEFAULT NULL,
+	kind text DEFAULT NULL,
+	args jsonb DEFAULT NULL,
+	atomic boolean DEFAULT NULL,
+	queue text DEFAULT NULL,
+	priority integer DEFAULT NULL,
+	key text DEFAULT NULL,
+	timezone text DEFAULT NULL,
+	starts_at timestamptz DEFAULT NULL,
+	ends_at timestamptz DEFAULT NULL,
+	max_runs bigint DEFAULT NULL,
+	jitter interval DEFAULT NULL,
+	timeout interval DEFAULT NULL,
+	deadline interval DEFAULT NULL,
+	max_attempts integer DEFAULT NULL,
+	backoff text DEFAULT NULL,
+	retry_on text[] DEFAULT NULL,
+	never_on text[] DEFAULT NULL,
+	overlap text DEFAULT NULL,
+	missed text DEFAULT NULL,
+	on_lost text DEFAULT NULL,
+	on_failure text DEFAULT NULL,
+	after text[] DEFAULT NULL,
+	calendar text DEFAULT NULL,
+	owner regrole DEFAULT NULL,
+	description text DEFAULT NULL,
+	reset text[] DEFAULT NULL,
+	rename_to text DEFAULT NULL
+)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_alter_by_id_v1';
+COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, text, text, text, text[], text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name.';
+
+CREATE FUNCTION taskly.drop_task(
+	name text
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_drop_task_v1';
+COMMENT ON FUNCTION taskly.drop_task(text) IS 'Drops a task and its waiting runs; returns true. Runs in execution end normally, and history stays. Errors: 42704 no such task, or not the caller''s; 42P08 several tasks have the name.';
+
+CREATE FUNCTION taskly.pause(
+	name text,
+	reason text DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_pause_v1';
+COMMENT ON FUNCTION taskly.pause(text, text) IS 'Pauses a task: no run of it starts until resume(). Runs in execution end normally. Returns false when it was paused already; then only the reason changes. Errors: 42704 no such task, or not the caller''s; 42P08 several tasks have the name.';
+
+CREATE FUNCTION taskly.resume(
+	name text
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_resume_v1';
+COMMENT ON FUNCTION taskly.resume(text) IS 'Resumes a paused task; what its schedule had due meanwhile is not made up. Returns false when it was not paused. Errors: 42704 no such task, or not the caller''s; 42P08 several tasks have the name.';
+
+CREATE FUNCTION taskly.drop_task(
+	task_id bigint
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_drop_task_by_id_v1';
+COMMENT ON FUNCTION taskly.drop_task(bigint) IS 'Drops a task and its waiting runs; returns true. Runs in execution end normally, and history stays. Errors: 42704 no such task, or not the caller''s.';
+
+CREATE FUNCTION taskly.pause(
+	task_id bigint,
+	reason text DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_pause_by_id_v1';
+COMMENT ON FUNCTION taskly.pause(bigint, text) IS 'Pauses a task: no run of it starts until resume(). Runs in execution end normally. Returns false when it was paused already; then only the reason changes. Errors: 42704 no such task, or not the caller''s.';
+
+CREATE FUNCTION taskly.resume(
+	task_id bigint
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_resume_by_id_v1';
+COMMENT ON FUNCTION taskly.resume(bigint) IS 'Resumes a paused task; what its schedule had due meanwhile is not made up. Returns false when it was not paused. Errors: 42704 no such task, or not the caller''s.';
+-- END tasks
+
+/* ------------------------------------------------------------------------
+ * Functions: queues
+ * ------------------------------------------------------------------------ */
+
+-- BEGIN queues
+CREATE FUNCTION taskly.create_queue(
+	name text,
+	algorithm text DEFAULT 'priority',
+	weight integer DEFAULT 1,
+	max_running integer DEFAULT NULL,
+	max_running_per_key integer DEFAULT NULL,
+	rate integer DEFAULT NULL,
+	rate_per_key integer DEFAULT NULL,
+	rate_interval interval DEFAULT '1 second',
+	burst integer DEFAULT NULL,
+	max_pending bigint DEFAULT NULL,
+	aging interval DEFAULT '1 minute',
+	block_key_on_failure boolean DEFAULT false,
+	keep text DEFAULT 'all',
+	batch integer DEFAULT 1
+)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_create_queue_v1';
+COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: waiting runs, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42710 the name is taken.';
+
+CREATE FUNCTION taskly.alter_queue(
+	name text,
+	algorithm text DEFAULT NULL,
+	weight integer DEFAULT NULL,
+	max_running integer DEFAULT NULL,
+	max_running_per_key integer DEFAULT NULL,
+	rate integer DEFAULT NULL,
+	rate_per_key integer DEFAULT NULL,
+	rate_interval interval DEFAULT NULL,
+	burst integer DEFAULT NULL,
+	max_pending bigint DEFAULT NULL,
+	aging interval DEFAULT NULL,
+	block_key_on_failure boolean DEFAULT NULL,
+	keep text DEFAULT NULL,
+	batch integer DEFAULT NULL,
+	reset text[] DEFAULT NULL
+)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_alter_queue_v1';
+COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. NULL keeps what is. reset: names of options to return to their defaults: algorithm, max_running, max_pending, aging. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: waiting runs, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42704 no such queue; 42501 it is another role''s.';
+
+CREATE FUNCTION taskly.drop_queue(
+	name text
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_drop_queue_v1';
+COMMENT ON FUNCTION taskly.drop_queue(text) IS 'Drops a queue that no task and no waiting run uses; returns true. Errors: 42704 no such queue; 42501 it is another role''s. 2BP01 it is in use.';
+
+CREATE FUNCTION taskly.pause_queue(
+	name text,
+	reason text DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_pause_queue_v1';
+COMMENT ON FUNCTION taskly.pause_queue(text, text) IS 'Pauses a queue: no run in it starts until resume_queue(). Returns false when it was paused already; then only the reason changes. Errors: 42704 no such queue; 42501 it is another role''s.';
+
+CREATE FUNCTION taskly.resume_queue(
+	name text
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_resume_queue_v1';
+COMMENT ON FUNCTION taskly.resume_queue(text) IS 'Resumes a paused queue. Returns false when it was not paused. Errors: 42704 no such queue; 42501 it is another role''s.';
+
+CREATE FUNCTION taskly.set_key(
+	queue text,
+	key text,
+	weight integer DEFAULT NULL,
+	paused boolean DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_set_key_v1';
+COMMENT ON FUNCTION taskly.set_key(text, text, integer, boolean) IS 'Sets weight and pause of a key in a queue. Not supported: always error 0A000.';
+-- END queues
+
+/* ------------------------------------------------------------------------
+ * Functions: runs
+ * ------------------------------------------------------------------------ */
+
+-- BEGIN runs
+CREATE FUNCTION taskly.enqueue(
+	task text,
+	args jsonb DEFAULT NULL,
+	run_at timestamptz DEFAULT pg_catalog.now(),
+	priority integer DEFAULT NULL,
+	key text DEFAULT NULL,
+	unique_key text DEFAULT NULL,
+	on_conflict text DEFAULT 'keep',
+	unique_for interval DEFAULT NULL,
+	deadline interval DEFAULT NULL,
+	depends_on bigint[] DEFAULT NULL,
+	depends_when text DEFAULT 'succeeded'
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_enqueue_v1';
+COMMENT ON FUNCTION taskly.enqueue(text, jsonb, timestamptz, integer, text, text, text, interval, interval, bigint[], text)
+	IS 'Makes a run of a task, due at run_at; returns its run_id. The run exists if and only if the transaction commits. What is NULL is as the task says.';
+
+CREATE FUNCTION taskly.enqueue(
+	task_id bigint,
+	args jsonb DEFAULT NULL,
+	run_at timestamptz DEFAULT pg_catalog.now(),
+	priority integer DEFAULT NULL,
+	key text DEFAULT NULL,
+	unique_key text DEFAULT NULL,
+	on_conflict text DEFAULT 'keep',
+	unique_for interval DEFAULT NULL,
+	deadline interval DEFAULT NULL,
+	depends_on bigint[] DEFAULT NULL,
+	depends_when text DEFAULT 'succeeded'
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_enqueue_by_id_v1';
+COMMENT ON FUNCTION taskly.enqueue(bigint, jsonb, timestamptz, integer, text, text, text, interval, interval, bigint[], text)
+	IS 'Makes a run of the task with this task_id; else as enqueue with a name.';
+
+CREATE FUNCTION taskly.enqueue_many(
+	task text,
+	args jsonb[],
+	keys text[] DEFAULT NULL,
+	unique_keys text[] DEFAULT NULL,
+	run_at timestamptz DEFAULT pg_catalog.now(),
+	priority integer DEFAULT NULL,
+	on_conflict text DEFAULT 'keep',
+	unique_for interval DEFAULT NULL,
+	deadline interval DEFAULT NULL
+) RETURNS SETOF bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_enqueue_many_v1';
+COMMENT ON FUNCTION taskly.enqueue_many(text, jsonb[], text[], text[], timestamptz, integer, text, interval, interval)
+	IS 'Makes a run of a task for each element of args, which may be NULL; returns their run_ids in the same order.';
+
+CREATE FUNCTION taskly.enqueue_many(
+	task_id bigint,
+	args jsonb[],
+	keys text[] DEFAULT NULL,
+	unique_keys text[] DEFAULT NULL,
+	run_at timestamptz DEFAULT pg_catalog.now(),
+	priority integer DEFAULT NULL,
+	on_conflict text DEFAULT 'keep',
+	unique_for interval DEFAULT NULL,
+	deadline interval DEFAULT NULL
+) RETURNS SETOF bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_enqueue_many_by_id_v1';
+COMMENT ON FUNCTION taskly.enqueue_many(bigint, jsonb[], text[], text[], timestamptz, integer, text, interval, interval)
+	IS 'Makes runs of the task with this task_id; else as enqueue_many with a name.';
+
+CREATE FUNCTION taskly.submit(
+	command text,
+	kind text DEFAULT 'sql',
+	args jsonb DEFAULT NULL,
+	run_at timestamptz DEFAULT pg_catalog.now(),
+	queue text DEFAULT 'default',
+	priority integer DEFAULT 0,
+	key text DEFAULT NULL,
+	unique_key text DEFAULT NULL,
+	on_conflict text DEFAULT 'keep',
+	unique_for interval DEFAULT NULL,
+	timeout interval DEFAULT NULL,
+	deadline interval DEFAULT NULL,
+	atomic boolean DEFAULT NULL,
+	max_attempts integer DEFAULT 1,
+	backoff text DEFAULT 'exponential 10s max 1h',
+	retry_on text[] DEFAULT NULL,
+	never_on text[] DEFAULT NULL,
+	on_lost text DEFAULT NULL,
+	on_failure text DEFAULT NULL,
+	depends_on bigint[] DEFAULT NULL,
+	depends_when text DEFAULT 'succeeded'
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_submit_v1';
+COMMENT ON FUNCTION taskly.submit(text, text, jsonb, timestamptz, text, integer, text, text, text, interval, interval, interval, boolean, integer, text, text[], text[], text, text, bigint[], text)
+	IS 'Makes one run of a command, without a task, as the current role; returns its run_id. Its options are those of schedule().';
+
+CREATE FUNCTION taskly.cancel(run_id bigint) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_cancel_v1';
+COMMENT ON FUNCTION taskly.cancel(bigint)
+	IS 'Takes a waiting run back, or asks a running one to stop at commit; false when it is over. Never waits.';
+
+CREATE FUNCTION taskly.cancel(run_ids bigint[]) RETURNS bigint
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_cancel_many_v1';
+COMMENT ON FUNCTION taskly.cancel(bigint[])
+	IS 'Cancels those of the runs that can be cancelled and are the caller''s; returns how many.';
+
+CREATE FUNCTION taskly.retry(run_id bigint) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_retry_v1';
+COMMENT ON FUNCTION taskly.retry(bigint)
+	IS 'Puts a run that ended badly back into its queue, due now, with one attempt more if it had none left; a run that waits for its next attempt becomes due now. False when there is nothing to retry.';
+
+CREATE FUNCTION taskly.retry(run_ids bigint[]) RETURNS bigint
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_retry_many_v1';
+COMMENT ON FUNCTION taskly.retry(bigint[])
+	IS 'Retries those of the runs that can be retried and are the caller''s; returns how many.';
+
+CREATE FUNCTION taskly.wait(run_id bigint, timeout interval DEFAULT NULL) RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_wait_v1';
+COMMENT ON FUNCTION taskly.wait(bigint, interval)
+	IS 'Waits until a run is over and returns its final status; NULL when timeout has passed.';
+
+CREATE FUNCTION taskly.current_run(
+	OUT run_id bigint,
+	OUT task text,
+	OUT attempt integer,
+	OUT scheduled_for timestamptz,
+	OUT args jsonb
+) RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
+AS 'MODULE_PATHNAME', 'taskly_current_run_v1';
+COMMENT ON FUNCTION taskly.current_run()
+	IS 'The run that calls it: one row inside a run, none elsewhere.';
+-- END runs
+
+/* ------------------------------------------------------------------------
+ * Functions: schedules
+ * ------------------------------------------------------------------------ */
+
+-- BEGIN schedules
+CREATE FUNCTION taskly.next_runs(
+	schedule text,
+	n integer DEFAULT 5,
+	after timestamptz DEFAULT pg_catalog.now(),
+	timezone text DEFAULT NULL)
+RETURNS SETOF timestamptz
+LANGUAGE C STABLE PARALLEL SAFE ROWS 5
+AS 'MODULE_PATHNAME', 'taskly_next_runs_v1';
+COMMENT ON FUNCTION taskly.next_runs(text, integer, timestamptz, text) IS 'The next n (1 to 10000) instants after a time at which a schedule comes due. Intervals count from that time; of "... after finish" only the first is known, of @reboot none. timezone is an IANA name; NULL: taskly.timezone. Errors: 22004, 22023, 0A000.';
+-- END schedules
+
+/* ------------------------------------------------------------------------
+ * Functions behind views, and views
+ * ------------------------------------------------------------------------ */
+
+-- BEGIN views
+CREATE FUNCTION taskly.node_name() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+	WHEN pg_catalog.current_setting('cluster_name') OPERATOR(pg_catalog.=) '' THEN 'local'
+	ELSE pg_catalog.current_setting('cluster_name')
+END;
+COMMENT ON FUNCTION taskly.node_name() IS 'Name of this server: its cluster_name, or "local".';
+
+CREATE FUNCTION taskly.reads_all() RETURNS boolean
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'taskly_reads_all_v1';
+COMMENT ON FUNCTION taskly.reads_all()
+	IS 'Whether the current role sees the tasks and runs of all owners: members of pg_read_all_stats and of the extension''s owner do.';
+
+CREATE FUNCTION taskly.running_runs(
+	OUT run_id bigint,
+	OUT task_id bigint,
+	OUT owner regrole,
+	OUT attempt integer,
+	OUT pid integer,
+	OUT picked_at timestamptz,
+	OUT started_at timestamptz,
+	OUT stuck boolean
+) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10
+AS 'MODULE_PATHNAME', 'taskly_running_runs_v1';
+COMMENT ON FUNCTION taskly.running_runs()
+	IS 'Runs in execution in this database, from shared memory; only those that the current role may see.';
+
+CREATE FUNCTION taskly.worker_processes(
+	OUT kind text,
+	OUT pid integer,
+	OUT role regrole,
+	OUT state text,
+	OUT run_id bigint,
+	OUT assigned integer,
+	OUT runs bigint,
+	OUT started_at timestamptz,
+	OUT last_run_at timestamptz
+) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10
+AS 'MODULE_PATHNAME', 'taskly_worker_processes_v1';
+COMMENT ON FUNCTION taskly.worker_processes()
+	IS 'Processes that execute runs of this database, from shared memory; only those that the current role may see.';
+
+CREATE FUNCTION taskly.scheduler_state(
+	OUT pid integer,
+	OUT state text,
+	OUT term bigint,
+	OUT led_since timestamptz,
+	OUT waiting bigint,
+	OUT dispatched bigint,
+	OUT wakeups bigint,
+	OUT rescans bigint
+) RETURNS record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'taskly_scheduler_state_v1';
+COMMENT ON FUNCTION taskly.scheduler_state()
+	IS 'The scheduler of this database, from shared memory; the counters only for those who see all.';
+
+CREATE FUNCTION taskly.next_fire(
+	schedule text,
+	timezone text,
+	anchor timestamptz,
+	last_fire timestamptz,
+	starts_at timestamptz,
+	ends_at timestamptz,
+	last_finished_at timestamptz
+) RETURNS timestamptz
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'taskly_next_fire_v1';
+COMMENT ON FUNCTION taskly.next_fire(text, text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
+	IS 'The first occurrence of a schedule after last_fire, between starts_at and ends_at; NULL when there is none.';
+
+CREATE VIEW taskly.tasks WITH (security_barrier) AS
+SELECT
+	t.task_id,
+	t.name,
+	t.owner,
+	t.description,
+	t.command,
+	t.kind,
+	t.atomic,
+	t.args,
+	q.name AS queue,
+	t.priority,
+	t.key,
+	t.schedule,
+	t.timezone,
+	CASE
+		WHEN t.paused_at IS NULL AND (t.max_runs IS NULL OR t.fires OPERATOR(pg_catalog.<) t.max_runs)
+		THEN taskly.next_fire(t.schedule, t.timezone, t.anchor, t.last_fire, t.starts_at, t.ends_at,
+			t.last_finished_at)
+	END AS next_fire,
+	CASE WHEN pg_catalog.isfinite(t.last_fire) THEN t.last_fire END AS last_fire,
+	t.starts_at,
+	t.ends_at,
+	t.max_runs,
+	t.jitter,
+	t.timeout,
+	t.deadline,
+	t.max_attempts,
+	t.backoff,
+	t.retry_on,
+	t.never_on,
+	t.overlap,
+	t.missed,
+	t.on_lost,
+	t.on_failure,
+	t.last_run_id,
+	t.last_status,
+	t.last_started_at,
+	t.last_finished_at,
+	t.last_failure_run_id,
+	t.last_failure_at,
+	t.last_failure_message,
+	t.fires,
+	t.runs,
+	t.failures,
+	t.consecutive_failures,
+	t.skipped,
+	t.missed_count,
+	t.paused_at,
+	t.paused_reason,
+	t.home_id OPERATOR(pg_catalog.<>) h.home_id OR h.database OPERATOR(pg_catalog.<>) d.oid AS parked,
+	t.created_at,
+	t.altered_at
+FROM taskly.task t
+	JOIN pg_catalog.pg_database d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) t.queue_id
+	LEFT JOIN taskly.home h ON true
+WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(t.owner, 'USAGE'));
+COMMENT ON VIEW taskly.tasks IS 'The tasks that the reader may see.';
+COMMENT ON COLUMN taskly.tasks.task_id IS 'number of the task, which stays when it is renamed or replaced';
+COMMENT ON COLUMN taskly.tasks.name IS 'name of the task, unique among those of its owner';
+COMMENT ON COLUMN taskly.tasks.owner IS 'role that the task runs as';
+COMMENT ON COLUMN taskly.tasks.description IS 'free text';
+COMMENT ON COLUMN taskly.tasks.command IS 'what a run executes';
+COMMENT ON COLUMN taskly.tasks.kind IS 'sql or shell';
+COMMENT ON COLUMN taskly.tasks.atomic IS 'whether a run is one transaction with its outcome';
+COMMENT ON COLUMN taskly.tasks.args IS '$1 of the command, unless a run has its own';
+COMMENT ON COLUMN taskly.tasks.queue IS 'queue that its runs go to';
+COMMENT ON COLUMN taskly.tasks.priority IS 'priority of its runs in a priority queue';
+COMMENT ON COLUMN taskly.tasks.key IS 'key of its runs';
+COMMENT ON COLUMN taskly.tasks.schedule IS 'when it recurs; NULL: only when it is enqueued';
+COMMENT ON COLUMN taskly.tasks.timezone IS 'time zone of the schedule; NULL: as taskly.timezone says';
+COMMENT ON COLUMN taskly.tasks.next_fire IS 'next occurrence of the schedule, before jitter; NULL when it is paused, over or has none';
+COMMENT ON COLUMN taskly.tasks.last_fire IS 'last occurrence that became a run or was skipped';
+COMMENT ON COLUMN taskly.tasks.starts_at IS 'no occurrence before';
+COMMENT ON COLUMN taskly.tasks.ends_at IS 'no occurrence after';
+COMMENT ON COLUMN taskly.tasks.max_runs IS 'occurrences after which the schedule is over';
+COMMENT ON COLUMN taskly.tasks.jitter IS 'range of the task''s own delay, the same for each occurrence';
+COMMENT ON COLUMN taskly.tasks.timeout IS 'longest time of an attempt';
+COMMENT ON COLUMN taskly.tasks.deadline IS 'time after the due time by which a run must have started, and ended';
+COMMENT ON COLUMN taskly.tasks.max_attempts IS 'attempts that a run has';
+COMMENT ON COLUMN taskly.tasks.backoff IS 'time between attempts';
+COMMENT ON COLUMN taskly.tasks.retry_on IS 'failures that are tried again: SQLSTATEs, their classes, or exit codes; NULL: all';
+COMMENT ON COLUMN taskly.tasks.never_on IS 'failures that are not tried again';
+COMMENT ON COLUMN taskly.tasks.overlap IS 'what an occurrence does when the one before still runs';
+COMMENT ON COLUMN taskly.tasks.missed IS 'what becomes of occurrences in a downtime';
+COMMENT ON COLUMN taskly.tasks.on_lost IS 'what becomes of a run whose process vanished';
+COMMENT ON COLUMN taskly.tasks.on_failure IS 'task that is enqueued when a run ends badly';
+COMMENT ON COLUMN taskly.tasks.last_run_id IS 'latest run that is over';
+COMMENT ON COLUMN taskly.tasks.last_status IS 'its status';
+COMMENT ON COLUMN taskly.tasks.last_started_at IS 'when its last attempt started';
+COMMENT ON COLUMN taskly.tasks.last_finished_at IS 'when it ended';
+COMMENT ON COLUMN taskly.tasks.last_failure_run_id IS 'latest run that ended badly';
+COMMENT ON COLUMN taskly.tasks.last_failure_at IS 'when that was';
+COMMENT ON COLUMN taskly.tasks.last_failure_message IS 'its error message';
+COMMENT ON COLUMN taskly.tasks.fires IS 'occurrences that became runs';
+COMMENT ON COLUMN taskly.tasks.runs IS 'runs that are over';
+COMMENT ON COLUMN taskly.tasks.failures IS 'runs that ended badly';
+COMMENT ON COLUMN taskly.tasks.consecutive_failures IS 'runs that ended badly since the last that succeeded';
+COMMENT ON COLUMN taskly.tasks.skipped IS 'occurrences that the overlap policy skipped';
+COMMENT ON COLUMN taskly.tasks.missed_count IS 'occurrences in a downtime that were not made up';
+COMMENT ON COLUMN taskly.tasks.paused_at IS 'since when it is paused; NULL: it is not';
+COMMENT ON COLUMN taskly.tasks.paused_reason IS 'why';
+COMMENT ON COLUMN taskly.tasks.parked IS 'whether it waits for taskly.adopt(), as this is a copy of its database';
+COMMENT ON COLUMN taskly.tasks.created_at IS 'when it was made';
+COMMENT ON COLUMN taskly.tasks.altered_at IS 'when its definition changed last';
+
+CREATE VIEW taskly.runs WITH (security_barrier) AS
+SELECT
+	p.run_id,
+	p.task_id,
+	t.name AS task,
+	p.owner,
+	q.name AS queue,
+	p.key,
+	p.unique_key,
+	p.priority,
+	COALESCE(p.kind, t.kind) AS kind,
+	COALESCE(p.atomic, t.atomic) AS atomic,
+	COALESCE(p.command, t.command) AS command,
+	p.args,
+	p.source,
+	CASE
+		WHEN a.run_id IS NOT NULL OR p.started_at IS NOT NULL THEN 'running'
+		WHEN p.attempt OPERATOR(pg_catalog.>) 0 THEN 'retrying'
+		WHEN p.due_at OPERATOR(pg_catalog.<=) pg_catalog.statement_timestamp() THEN 'queued'
+		ELSE 'scheduled'
+	END AS status,
+	COALESCE(a.attempt, p.attempt) AS attempt,
+	COALESCE(p.max_attempts, t.max_attempts) AS max_attempts,
+	p.scheduled_for,
+	p.due_at,
+	p.queued_at,
+	a.picked_at,
+	COALESCE(a.started_at, p.started_at) AS started_at,
+	NULL::timestamptz AS finished_at,
+	GREATEST(pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) COALESCE(a.started_at, p.started_at), '0'::interval) AS duration,
+	COALESCE(a.started_at, p.started_at) OPERATOR(pg_catalog.-)
+		CASE WHEN COALESCE(a.attempt, p.attempt) OPERATOR(pg_catalog.<=) 1 THEN p.scheduled_for ELSE p.due_at END AS lateness,
+	p.deadline_at AS deadline,
+	COALESCE(p.timeout, t.timeout) AS timeout,
+	CASE WHEN a.run_id IS NOT NULL THEN n.node END AS node,
+	COALESCE(a.pid, p.pid) AS pid,
+	NULL::bigint AS rows,
+	NULL::integer AS exit_code,
+	NULL::text AS tag,
+	NULL::text AS sqlstate,
+	NULL::text AS message,
+	NULL::text AS detail,
+	NULL::text AS hint,
+	NULL::text AS context,
+	NULL::text AS output,
+	NULL::bigint AS output_bytes,
+	NULL::jsonb AS result,
+	COALESCE(a.stuck, false) AS stuck
+FROM taskly.pending_run p
+	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) p.task_id
+	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) p.queue_id
+	LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
+		AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
+	CROSS JOIN (SELECT taskly.node_name() AS node) n
+WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
+UNION ALL
+SELECT
+	f.run_id,
+	f.task_id,
+	t.name,
+	f.owner,
+	q.name,
+	f.key,
+	f.unique_key,
+	f.priority,
+	COALESCE(f.kind, t.kind),
+	COALESCE(f.atomic, t.atomic),
+	COALESCE(f.command, t.command),
+	f.args,
+	f.source,
+	f.status,
+	f.attempt,
+	COALESCE(f.max_attempts, t.max_attempts),
+	f.scheduled_for,
+	f.due_at,
+	f.queued_at,
+	f.picked_at,
+	f.started_at,
+	f.finished_at,
+	f.finished_at OPERATOR(pg_catalog.-) f.started_at,
+	f.started_at OPERATOR(pg_catalog.-) CASE WHEN f.attempt OPERATOR(pg_catalog.<=) 1 THEN f.scheduled_for ELSE f.due_at END,
+	f.deadline_at,
+	COALESCE(f.timeout, t.timeout),
+	NULL::text,
+	f.pid,
+	f.rows,
+	f.exit_code,
+	f.tag,
+	f.sqlstate,
+	f.message,
+	f.detail,
+	f.hint,
+	f.context,
+	f.output,
+	f.output_bytes,
+	f.result,
+	false
+FROM taskly.finished_run f
+	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) f.task_id
+	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) f.queue_id
+WHERE f.is_final
+	AND ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'));
+COMMENT ON VIEW taskly.runs IS 'One row for each run that the reader may see: waiting, running (from shared memory) and finished ones, by their last attempt.';
+COMMENT ON COLUMN taskly.runs.run_id IS 'number of the run';
+COMMENT ON COLUMN taskly.runs.task_id IS 'task that it is a run of; NULL: submitted without one';
+COMMENT ON COLUMN taskly.runs.task IS 'name of that task; NULL, too, when it was dropped';
+COMMENT ON COLUMN taskly.runs.owner IS 'role that it runs as';
+COMMENT ON COLUMN taskly.runs.queue IS 'queue that it is in';
+COMMENT ON COLUMN taskly.runs.key IS 'runs of one key are limited or kept in order together';
+COMMENT ON COLUMN taskly.runs.unique_key IS 'what keeps it from being enqueued twice';
+COMMENT ON COLUMN taskly.runs.priority IS 'priority in a priority queue';
+COMMENT ON COLUMN taskly.runs.kind IS 'sql or shell';
+COMMENT ON COLUMN taskly.runs.atomic IS 'whether it is one transaction with its outcome';
+COMMENT ON COLUMN taskly.runs.command IS 'what it executes; of a task''s run: as the task says now';
+COMMENT ON COLUMN taskly.runs.args IS 'its arguments';
+COMMENT ON COLUMN taskly.runs.source IS 'who made it: schedule, enqueue, submit or on_failure';
+COMMENT ON COLUMN taskly.runs.status IS 'scheduled, queued, retrying, running, or how it ended';
+COMMENT ON COLUMN taskly.runs.attempt IS 'attempts until now, a running one included';
+COMMENT ON COLUMN taskly.runs.max_attempts IS 'attempts that it has';
+COMMENT ON COLUMN taskly.runs.scheduled_for IS 'when it was due at first';
+COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt';
+COMMENT ON COLUMN taskly.runs.queued_at IS 'when it was made';
+COMMENT ON COLUMN taskly.runs.picked_at IS 'when the scheduler handed it to a process';
+COMMENT ON COLUMN taskly.runs.started_at IS 'when its last attempt started';
+COMMENT ON COLUMN taskly.runs.finished_at IS 'when it ended';
+COMMENT ON COLUMN taskly.runs.duration IS 'length of its last attempt';
+COMMENT ON COLUMN taskly.runs.lateness IS 'from due to started';
+COMMENT ON COLUMN taskly.runs.deadline IS 'instant by which it must have started, and ended';
+COMMENT ON COLUMN taskly.runs.timeout IS 'longest time of an attempt';
+COMMENT ON COLUMN taskly.runs.node IS 'server that executes it; NULL while nobody does';
+COMMENT ON COLUMN taskly.runs.pid IS 'process that executes or executed it';
+COMMENT ON COLUMN taskly.runs.rows IS 'rows that its last statement returned or changed';
+COMMENT ON COLUMN taskly.runs.exit_code IS 'of a shell command';
+COMMENT ON COLUMN taskly.runs.tag IS 'command tag of its last statement';
+COMMENT ON COLUMN taskly.runs.sqlstate IS 'code of its error';
+COMMENT ON COLUMN taskly.runs.message IS 'message of its error';
+COMMENT ON COLUMN taskly.runs.detail IS 'detail of its error';
+COMMENT ON COLUMN taskly.runs.hint IS 'hint of its error';
+COMMENT ON COLUMN taskly.runs.context IS 'context of its error';
+COMMENT ON COLUMN taskly.runs.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
+COMMENT ON COLUMN taskly.runs.output_bytes IS 'how much it printed';
+COMMENT ON COLUMN taskly.runs.result IS 'what it returned';
+COMMENT ON COLUMN taskly.runs.stuck IS 'whether it did not stop when it was told to';
+
+CREATE VIEW taskly.attempts WITH (security_barrier) AS
+SELECT
+	f.run_id,
+	f.attempt,
+	f.task_id,
+	t.name AS task,
+	f.owner,
+	q.name AS queue,
+	f.key,
+	COALESCE(f.kind, t.kind) AS kind,
+	f.status,
+	f.is_final,
+	f.due_at,
+	f.picked_at,
+	f.started_at,
+	f.finished_at,
+	f.finished_at OPERATOR(pg_catalog.-) f.started_at AS duration,
+	f.started_at OPERATOR(pg_catalog.-) CASE WHEN f.attempt OPERATOR(pg_catalog.<=) 1 THEN f.scheduled_for ELSE f.due_at END AS lateness,
+	f.pid,
+	f.rows,
+	f.exit_code,
+	f.tag,
+	f.sqlstate,
+	f.message,
+	f.detail,
+	f.hint,
+	f.context,
+	f.output,
+	f.output_bytes,
+	f.result
+FROM taskly.finished_run f
+	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) f.task_id
+	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) f.queue_id
+WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'));
+COMMENT ON VIEW taskly.attempts IS 'One row for each attempt that has ended, and for each end without an attempt, of the runs that the reader may see.';
+COMMENT ON COLUMN taskly.attempts.run_id IS 'run that was tried';
+COMMENT ON COLUMN taskly.attempts.attempt IS 'number of the attempt, from 1; of an end without an attempt (cancelled, expired): attempts before';
+COMMENT ON COLUMN taskly.attempts.task_id IS 'task of the run';
+COMMENT ON COLUMN taskly.attempts.task IS 'name of that task';
+COMMENT ON COLUMN taskly.attempts.owner IS 'role that it ran as';
+COMMENT ON COLUMN taskly.attempts.queue IS 'queue of the run';
+COMMENT ON COLUMN taskly.attempts.key IS 'key of the run';
+COMMENT ON COLUMN taskly.attempts.kind IS 'sql or shell';
+COMMENT ON COLUMN taskly.attempts.status IS 'how the attempt ended';
+COMMENT ON COLUMN taskly.attempts.is_final IS 'false: the run was tried again';
+COMMENT ON COLUMN taskly.attempts.due_at IS 'when the attempt was due';
+COMMENT ON COLUMN taskly.attempts.picked_at IS 'when the scheduler handed it to a process';
+COMMENT ON COLUMN taskly.attempts.started_at IS 'when it started';
+COMMENT ON COLUMN taskly.attempts.finished_at IS 'when it ended';
+COMMENT ON COLUMN taskly.attempts.duration IS 'how long it took';
+COMMENT ON COLUMN taskly.attempts.lateness IS 'from due to started';
+COMMENT ON COLUMN taskly.attempts.pid IS 'process that executed it';
+COMMENT ON COLUMN taskly.attempts.rows IS 'rows that its last statement returned or changed';
+COMMENT ON COLUMN taskly.attempts.exit_code IS 'of a shell command';
+COMMENT ON COLUMN taskly.attempts.tag IS 'command tag of its last statement';
+COMMENT ON COLUMN taskly.attempts.sqlstate IS 'code of its error';
+COMMENT ON COLUMN taskly.attempts.message IS 'message of its error';
+COMMENT ON COLUMN taskly.attempts.detail IS 'detail of its error';
+COMMENT ON COLUMN taskly.attempts.hint IS 'hint of its error';
+COMMENT ON COLUMN taskly.attempts.context IS 'context of its error';
+COMMENT ON COLUMN taskly.attempts.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
+COMMENT ON COLUMN taskly.attempts.output_bytes IS 'how much it printed';
+COMMENT ON COLUMN taskly.attempts.result IS 'what it returned';
+
+CREATE VIEW taskly.failures WITH (security_barrier) AS
+SELECT
+	f.finished_at,
+	f.run_id,
+	f.task_id,
+	t.name AS task,
+	f.owner,
+	q.name AS queue,
+	f.key,
+	f.status,
+	f.attempt,
+	f.scheduled_for,
+	f.started_at,
+	f.finished_at OPERATOR(pg_catalog.-) f.started_at AS duration,
+	f.exit_code,
+	f.sqlstate,
+	f.message,
+	f.detail,
+	f.hint,
+	f.context,
+	f.output,
+	COALESCE(f.command, t.command) AS command,
+	f.args
+FROM taskly.finished_run f
+	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) f.task_id
+	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) f.queue_id
+WHERE f.is_final
+	AND f.status OPERATOR(pg_catalog.=) ANY ('{failed,timed_out,expired,lost,denied,quarantined}'::text[])
+	AND ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
+ORDER BY f.finished_at DESC;
+COMMENT ON VIEW taskly.failures IS 'Runs that the reader may see and that ended badly, newest first; not those that were retried since.';
+COMMENT ON COLUMN taskly.failures.finished_at IS 'when it ended';
+COMMENT ON COLUMN taskly.failures.run_id IS 'number of the run';
+COMMENT ON COLUMN taskly.failures.task_id IS 'task that it is a run of';
+COMMENT ON COLUMN taskly.failures.task IS 'name of that task';
+COMMENT ON COLUMN taskly.failures.owner IS 'role that it ran as';
+COMMENT ON COLUMN taskly.failures.queue IS 'queue that it was in';
+COMMENT ON COLUMN taskly.failures.key IS 'key of the run';
+COMMENT ON COLUMN taskly.failures.status IS 'failed, timed_out, expired, lost, denied or quarantined';
+COMMENT ON COLUMN taskly.failures.attempt IS 'attempts that it had';
+COMMENT ON COLUMN taskly.failures.scheduled_for IS 'when it was due';
+COMMENT ON COLUMN taskly.failures.started_at IS 'when its last attempt started';
+COMMENT ON COLUMN taskly.failures.duration IS 'length of its last attempt';
+COMMENT ON COLUMN taskly.failures.exit_code IS 'of a shell command';
+COMMENT ON COLUMN taskly.failures.sqlstate IS 'code of its error';
+COMMENT ON COLUMN taskly.failures.message IS 'message of its error';
+COMMENT ON COLUMN taskly.failures.detail IS 'detail of its error';
+COMMENT ON COLUMN taskly.failures.hint IS 'hint of its error';
+COMMENT ON COLUMN taskly.failures.context IS 'context of its error';
+COMMENT ON COLUMN taskly.failures.output IS 'what a shell command printed';
+COMMENT ON COLUMN taskly.failures.command IS 'what it executed; of a task''s run: as the task says now';
+COMMENT ON COLUMN taskly.failures.args IS 'its arguments';
+
+CREATE VIEW taskly.queues WITH (security_barrier) AS
+SELECT
+	q.queue_id,
+	q.name,
+	q.owner,
+	q.algorithm,
+	COALESCE(w.depth, 0) AS depth,
+	COALESCE(w.scheduled, 0) AS scheduled,
+	COALESCE(w.running, 0) AS running,
+	w.oldest_wait,
+	q.max_running,
+	q.max_pending,
+	q.aging,
+	l.lateness_p50,
+	l.lateness_p95,
+	l.lateness_p99,
+	q.paused_at,
+	q.paused_reason,
+	q.created_at
+FROM taskly.queue q
+	LEFT JOIN (
+		SELECT
+			p.queue_id,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due) AS scheduled,
+			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
+			pg_catalog.max(pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) p.due_at)
+				FILTER (WHERE NOT s.is_running AND s.is_due) AS oldest_wait
+		FROM taskly.pending_run p
+			LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
+				AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
+			CROSS JOIN LATERAL (
+				SELECT
+					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
+					p.due_at OPERATOR(pg_catalog.<=) pg_catalog.statement_timestamp() AS is_due
+			) s
+		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
+		GROUP BY p.queue_id
+	) w ON w.queue_id OPERATOR(pg_catalog.=) q.queue_id
+	LEFT JOIN (
+		SELECT
+			f.queue_id,
+			pg_catalog.percentile_cont(0.50) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p50,
+			pg_catalog.percentile_cont(0.95) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p95,
+			pg_catalog.percentile_cont(0.99) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p99
+		FROM taskly.finished_run f
+			CROSS JOIN LATERAL (
+				SELECT f.started_at OPERATOR(pg_catalog.-) CASE WHEN f.attempt OPERATOR(pg_catalog.<=) 1 THEN f.scheduled_for ELSE f.due_at END AS lateness
+			) s
+		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
+		GROUP BY f.queue_id
+	) l ON l.queue_id OPERATOR(pg_catalog.=) q.queue_id;
+COMMENT ON VIEW taskly.queues IS 'All queues; what is counted are the runs that the reader may see.';
+COMMENT ON COLUMN taskly.queues.queue_id IS 'number of the queue';
+COMMENT ON COLUMN taskly.queues.name IS 'name of the queue';
+COMMENT ON COLUMN taskly.queues.owner IS 'role that may alter it';
+COMMENT ON COLUMN taskly.queues.algorithm IS 'order of its runs';
+COMMENT ON COLUMN taskly.queues.depth IS 'runs that are due and wait';
+COMMENT ON COLUMN taskly.queues.scheduled IS 'runs that are due in the future';
+COMMENT ON COLUMN taskly.queues.running IS 'runs in execution';
+COMMENT ON COLUMN taskly.queues.oldest_wait IS 'how long the oldest of those that are due waits';
+COMMENT ON COLUMN taskly.queues.max_running IS 'most runs in execution at a time; NULL: no limit';
+COMMENT ON COLUMN taskly.queues.max_pending IS 'most runs that have not finished; NULL: no limit';
+COMMENT ON COLUMN taskly.queues.aging IS 'waiting time that counts as much as a step of priority';
+COMMENT ON COLUMN taskly.queues.lateness_p50 IS 'half of the attempts in history started at most so late';
+COMMENT ON COLUMN taskly.queues.lateness_p95 IS 'the same for 95 of 100';
+COMMENT ON COLUMN taskly.queues.lateness_p99 IS 'the same for 99 of 100';
+COMMENT ON COLUMN taskly.queues.paused_at IS 'since when it is paused; NULL: it is not';
+COMMENT ON COLUMN taskly.queues.paused_reason IS 'why';
+COMMENT ON COLUMN taskly.queues.created_at IS 'when it was made';
+
+CREATE VIEW taskly.workers WITH (security_barrier) AS
+SELECT
+	taskly.node_name() AS node,
+	w.kind,
+	w.pid,
+	w.role,
+	w.state,
+	w.run_id,
+	t.name AS task,
+	w.assigned,
+	w.runs,
+	w.started_at,
+	w.last_run_at
+FROM taskly.worker_processes() w
+	LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) w.run_id
+	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) a.task_id;
+COMMENT ON VIEW taskly.workers IS 'Processes that execute runs of this database: workers of the reader''s roles; the supervisor of shell runs for those who see all.';
+COMMENT ON COLUMN taskly.workers.node IS 'server that it is a process of';
+COMMENT ON COLUMN taskly.workers.kind IS 'worker (SQL runs of one role) or supervisor (shell runs)';
+COMMENT ON COLUMN taskly.workers.pid IS 'its process';
+COMMENT ON COLUMN taskly.workers.role IS 'role that it has logged in as; NULL: a supervisor';
+COMMENT ON COLUMN taskly.workers.state IS 'starting, ready, retiring (ends after its run) or left';
+COMMENT ON COLUMN taskly.workers.run_id IS 'what it executes now';
+COMMENT ON COLUMN taskly.workers.task IS 'name of that run''s task';
+COMMENT ON COLUMN taskly.workers.assigned IS 'runs that are handed to it and have not started';
+COMMENT ON COLUMN taskly.workers.runs IS 'runs that it has executed';
+COMMENT ON COLUMN taskly.workers.started_at IS 'since when it runs';
+COMMENT ON COLUMN taskly.workers.last_run_at IS 'when it ended a run last';
+
+CREATE VIEW taskly.nodes WITH (security_barrier) AS
+SELECT
+	taskly.node_name() AS node,
+	CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'standby' ELSE 'primary' END AS role,
+	pg_catalog.pg_postmaster_start_time() AS started_at,
+	s.pid AS scheduler_pid,
+	pg_catalog.current_setting('taskly.max_workers', true)::integer AS max_workers,
+	pg_catalog.current_setting('taskly.max_shell_runs', true)::integer AS max_shell_runs
+FROM taskly.scheduler_state() s;
+COMMENT ON VIEW taskly.nodes IS 'Servers that execute runs of this database.';
+COMMENT ON COLUMN taskly.nodes.node IS 'name of the server: its cluster_name, or "local"';
+COMMENT ON COLUMN taskly.nodes.role IS 'primary or standby';
+COMMENT ON COLUMN taskly.nodes.started_at IS 'since when it runs';
+COMMENT ON COLUMN taskly.nodes.scheduler_pid IS 'process of this database''s scheduler; NULL: there is none';
+COMMENT ON COLUMN taskly.nodes.max_workers IS 'SQL runs that it executes at a time, of all databases';
+COMMENT ON COLUMN taskly.nodes.max_shell_runs IS 'shell runs that it executes at a time, of all databases';
+
+CREATE VIEW taskly.leader WITH (security_barrier) AS
+SELECT
+	taskly.node_name() AS node,
+	s.pid,
+	h.term,
+	s.led_since AS since,
+	CASE WHEN h.database OPERATOR(pg_catalog.<>) d.oid THEN 'parked' ELSE s.state END AS state,
+	CASE
+		WHEN s.state OPERATOR(pg_catalog.=) 'not loaded'
+		THEN 'The server has not loaded taskly; add it to shared_preload_libraries and restart the server.'
+		WHEN h.database OPERATOR(pg_catalog.<>) d.oid
+		THEN 'The tasks were copied from another database; run SELECT taskly.adopt() to let them run here.'
+		WHEN h.paused_at IS NOT NULL AND COALESCE(h.paused_until OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp(), true)
+		THEN pg_catalog.concat_ws(': ', 'All tasks are paused', h.paused_reason)
+		WHEN s.state OPERATOR(pg_catalog.=) 'none'
+		THEN 'No scheduler has been started; see taskly.max_databases and the server log.'
+	END AS reason,
+	s.waiting,
+	s.dispatched,
+	s.wakeups,
+	s.rescans
+FROM taskly.scheduler_state() s
+	JOIN pg_catalog.pg_database d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+	LEFT JOIN taskly.home h ON true;
+COMMENT ON VIEW taskly.leader IS 'The scheduler that turns due schedules into runs of this database, and why it does not when it does not: one row.';
+COMMENT ON COLUMN taskly.leader.node IS 'server that it runs on';
+COMMENT ON COLUMN taskly.leader.pid IS 'its process; NULL: there is none';
+COMMENT ON COLUMN taskly.leader.term IS 'how often a scheduler has become leader of this database';
+COMMENT ON COLUMN taskly.leader.since IS 'since when it leads';
+COMMENT ON COLUMN taskly.leader.state IS 'leading, following, starting, held (the database is being dropped or copied), not running, none, not loaded, or parked';
+COMMENT ON COLUMN taskly.leader.reason IS 'why nothing is started, and what to do; NULL: all is well';
+COMMENT ON COLUMN taskly.leader.waiting IS 'due runs that it holds in memory';
+COMMENT ON COLUMN taskly.leader.dispatched IS 'runs that it has handed to processes';
+COMMENT ON COLUMN taskly.leader.wakeups IS 'how often it had something to do';
+COMMENT ON COLUMN taskly.leader.rescans IS 'how often it read all waiting runs';
+
+CREATE VIEW taskly.stats WITH (security_barrier) AS
+SELECT
+	CASE
+		WHEN g.is_all OPERATOR(pg_catalog.=) 1 THEN 'all'
+		WHEN g.task_id IS NULL THEN 'submitted'
+		ELSE 'task'
+	END AS scope,
+	g.task_id,
+	t.name AS task,
+	t.owner,
+	g.runs,
+	g.failures,
+	g.attempts,
+	g.duration_mean,
+	g.duration[1] AS duration_p50,
+	g.duration[2] AS duration_p95,
+	g.duration[3] AS duration_p99,
+	g.lateness_mean,
+	g.lateness[1] AS lateness_p50,
+	g.lateness[2] AS lateness_p95,
+	g.lateness[3] AS lateness_p99,
+	g.deadline_misses,
+	g.since
+FROM (
+	SELECT
+		f.task_id,
+		GROUPING(f.task_id) AS is_all,
+		pg_catalog.count(*) FILTER (WHERE f.is_final) AS runs,
+		pg_catalog.count(*) FILTER (WHERE f.is_final AND f.status OPERATOR(pg_catalog.=) ANY ('{failed,timed_out,expired,lost,denied,quarantined}'::text[])) AS failures,
+		pg_catalog.count(f.started_at) AS attempts,
+		pg_catalog.avg(s.duration) AS duration_mean,
+		pg_catalog.percentile_cont('{0.50,0.95,0.99}'::double precision[])
+			WITHIN GROUP (ORDER BY s.duration) AS duration,
+		pg_catalog.avg(s.lateness) AS lateness_mean,
+		pg_catalog.percentile_cont('{0.50,0.95,0.99}'::double precision[])
+			WITHIN GROUP (ORDER BY s.lateness) AS lateness,
+		pg_catalog.count(*) FILTER (WHERE f.is_final AND f.finished_at OPERATOR(pg_catalog.>) f.deadline_at) AS deadline_misses,
+		pg_catalog.min(f.finished_at) AS since
+	FROM taskly.finished_run f
+		CROSS JOIN LATERAL (
+			SELECT
+				f.finished_at OPERATOR(pg_catalog.-) f.started_at AS duration,
+				f.started_at OPERATOR(pg_catalog.-) CASE WHEN f.attempt OPERATOR(pg_catalog.<=) 1 THEN f.scheduled_for ELSE f.due_at END AS lateness
+		) s
+	WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
+	GROUP BY GROUPING SETS ((f.task_id), ())
+) g
+	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) g.task_id;
+COMMENT ON VIEW taskly.stats IS 'What history tells of the runs that the reader may see: a row for each task, one for all submitted runs and one for all runs.';
+COMMENT ON COLUMN taskly.stats.scope IS 'task, submitted (runs without a task) or all';
+COMMENT ON COLUMN taskly.stats.task_id IS 'task; NULL for the other scopes';
+COMMENT ON COLUMN taskly.stats.task IS 'name of the task; NULL, too, when it was dropped';
+COMMENT ON COLUMN taskly.stats.owner IS 'owner of the task';
+COMMENT ON COLUMN taskly.stats.runs IS 'runs that are over';
+COMMENT ON COLUMN taskly.stats.failures IS 'runs that ended badly';
+COMMENT ON COLUMN taskly.stats.attempts IS 'attempts that started';
+COMMENT ON COLUMN taskly.stats.duration_mean IS 'mean length of an attempt';
+COMMENT ON COLUMN taskly.stats.duration_p50 IS 'half of the attempts took at most so long';
+COMMENT ON COLUMN taskly.stats.duration_p95 IS 'the same for 95 of 100';
+COMMENT ON COLUMN taskly.stats.duration_p99 IS 'the same for 99 of 100';
+COMMENT ON COLUMN taskly.stats.lateness_mean IS 'mean time from due to started';
+COMMENT ON COLUMN taskly.stats.lateness_p50 IS 'half of the attempts started at most so late';
+COMMENT ON COLUMN taskly.stats.lateness_p95 IS 'the same for 95 of 100';
+COMMENT ON COLUMN taskly.stats.lateness_p99 IS 'the same for 99 of 100';
+COMMENT ON COLUMN taskly.stats.deadline_misses IS 'runs that were not over at their deadline';
+COMMENT ON COLUMN taskly.stats.since IS 'end of the oldest attempt that is counted';
+
+GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues,
+	taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
+-- END views
+
+/* ------------------------------------------------------------------------
+ * Triggers, home, dump, privileges
+ * ------------------------------------------------------------------------ */
+
+-- BEGIN home
+CREATE FUNCTION taskly.pause_all(
+	reason text DEFAULT NULL,
+	until timestamptz DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_pause_all_v1';
+COMMENT ON FUNCTION taskly.pause_all(text, timestamptz) IS 'Pauses all of the database: no run starts until resume_all(), or until a time. Runs in execution end normally. Returns false when such a pause was in force already; then reason and end change. For superusers and the owner of the extension. Errors: 42501; 22023 until has passed.';
+
+CREATE FUNCTION taskly.resume_all()
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_resume_all_v1';
+COMMENT ON FUNCTION taskly.resume_all() IS 'Ends what pause_all() began; tasks and queues paused by name stay paused. Returns false when no pause was in force. For superusers and the owner of the extension. Errors: 42501.';
+
+CREATE FUNCTION taskly.adopt()
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_adopt_v1';
+COMMENT ON FUNCTION taskly.adopt() IS 'Makes the current database the home of all tasks and runs in its tables, so that they run here: for a database that was copied or restored, in which they are parked. Returns how many tasks and runs came along. For superusers and the owner of the extension. Errors: 42501.';
+
+-- The row of this database. Works without the preload, with a warning.
+DO $$
+BEGIN
+	PERFORM taskly.adopt();
+END
+$$;
+
+-- A name is looked up among the tasks of all owners that the caller may manage.
+CREATE INDEX task_name ON taskly.task (name);
+
+CREATE FUNCTION taskly._rows_changed()
+RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_rows_changed_v1';
+COMMENT ON FUNCTION taskly._rows_changed() IS 'Statement trigger: tells the scheduler that rows were written by somebody other than taskly, such as an administrator or a restore.';
+REVOKE ALL ON FUNCTION taskly._rows_changed() FROM PUBLIC;
+
+CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.task
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.task IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.queue
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.queue IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.pending_run
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of rows written around the API.';
+
+-- What a dump carries. The queue "default" is not made here, so that a dump restores into its place.
+SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.queue_queue_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.task', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.task_task_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.pending_run', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
+
+-- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
+-- which nobody but the owner has at first, is the right to use taskly.
+REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
+REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
+DO $$
+BEGIN
+	FOR n IN 0 .. 15 LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON TABLE taskly.finished_run_%s FROM PUBLIC', n);
+	END LOOP;
+END
+$$;
+-- END home

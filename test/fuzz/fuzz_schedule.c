@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * fuzz_schedule.c
+ *	  Feeds libFuzzer's inputs to the readers of schedules and backoffs, and
+ *	  asks what was read for its next instants.
+ *
+ * Build and run, from the top of the tree:
+ *
+ *	  make -C test/unit ../fuzz/fuzz_schedule
+ *	  test/fuzz/fuzz_schedule -max_len=256 -max_total_time=60
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <stdlib.h>
+
+#include "time_zone_fake.h"
+
+#include "time/backoff.h"
+#include "time/schedule.h"
+
+extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
+
+/* Stops the fuzzer, with the input that broke the promise. */
+static void
+promise(bool kept)
+{
+	if (!kept)
+		abort();
+}
+
+/* Message, detail and hint are there, short enough, and printable ASCII. */
+static void
+check_error(const ScheduleError *error)
+{
+	const char *const texts[] = {error->message, error->detail, error->hint};
+
+	promise(error->message[0] != '\0');
+	for (int i = 0; i < (int) lengthof(texts); i++)
+	{
+		promise(strlen(texts[i]) < sizeof(error->message) - 1);
+		for (const char *at = texts[i]; *at != '\0'; at++)
+			promise(*at >= ' ' && *at <= '~');
+	}
+}
+
+static void
+check_schedule(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
+{
+	TimestampTz t = after;
+
+	promise(schedule_period_us(schedule) >= 0);
+	for (int i = 0; i < 10; i++)
+	{
+		TimestampTz next = schedule_next(schedule, anchor, t);
+
+		promise(next == DT_NOEND || (IS_VALID_TIMESTAMP(next) && next > t));
+		/* Nothing lies between: just before it, it is next too. */
+		if (next != DT_NOEND && next - 1 > t)
+			promise(schedule_next(schedule, anchor, next - 1) == next);
+		t = next;
+	}
+}
+
+/* A zone with a few changes, made from the input's first bytes. */
+static void
+make_zone(struct pg_tz *zone, const uint8 *bytes)
+{
+	memset(zone, 0, sizeof(*zone));
+	zone->offset = (bytes[0] % 31 - 15) * 3600;
+	for (int i = 1; i < 8; i++)
+		fake_change(zone, i * INT64CONST(7776000) + bytes[i] * 900, (bytes[i] % 31 - 15) * 3600);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
+{
+	int64		numbers[3] = {0};
+	struct pg_tz zone;
+	Schedule	schedule;
+	Backoff		backoff;
+	ScheduleError error;
+	char	   *text;
+
+	if (size < sizeof(numbers))
+		return 0;
+	memcpy(numbers, data, sizeof(numbers));
+	make_zone(&zone, data + 16);
+	size -= sizeof(numbers);
+	text = malloc(size + 1);
+	memcpy(text, data + sizeof(numbers), size);
+	text[size] = '\0';
+
+	if (schedule_parse(text, &zone, &schedule, &error))
+	{
+		check_schedule(&schedule, numbers[0], numbers[1]);
+		check_schedule(&schedule, 0, numbers[1] % (INT64CONST(1000) * USECS_PER_DAY));
+	}
+	else
+		check_error(&error);
+
+	if (backoff_parse(text, &backoff, &error))
+	{
+		int64		delay = backoff_delay_us(&backoff, (int) numbers[0], (double) (numbers[1] & 0xFFFF) / 0xFFFF);
+
+		promise(delay >= 0 && delay <= backoff.cap_us);
+	}
+	else
+		check_error(&error);
+	free(text);
+	return 0;
+}

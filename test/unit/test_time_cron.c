@@ -1,0 +1,309 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_time_cron.c
+ *	  The calendar, and cron schedules in civil time: cron_next() against a
+ *	  scan of every second, or every minute, that knows nothing of bits.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "tap.h"
+#include "time_zone_fake.h"
+
+#include "time/civil.h"
+#include "time/cron.h"
+
+/* A schedule as a plain list of what each field allows. */
+typedef struct Model
+{
+	bool		second[60];
+	bool		minute[60];
+	bool		hour[24];
+	bool		day[32];
+	bool		month[13];
+	bool		weekday[8];
+	bool		day_star;
+	bool		weekday_star;
+} Model;
+
+static int64
+civil(int year, int month, int day, int second_of_day)
+{
+	return civil_day(year, month, day) * CIVIL_DAY + second_of_day;
+}
+
+/* Steps through 800 years day by day, as a child would. */
+static void
+test_calendar(void)
+{
+	static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	int64		day = civil_day(1600, 1, 1);
+	int			weekday = 6;	/* 1600-01-01 was a Saturday */
+	int			wrong = 0;
+
+	for (int year = 1600; year < 2400; year++)
+	{
+		bool		leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+		for (int month = 1; month <= 12; month++)
+		{
+			int			length = lengths[month - 1] + (month == 2 && leap);
+
+			wrong += civil_days_in_month(year, month) != length;
+			for (int d = 1; d <= length; d++)
+			{
+				CivilDate	date = civil_date(day);
+
+				wrong += date.year != year || date.month != month || date.day != d;
+				wrong += civil_day(year, month, d) != day;
+				wrong += civil_weekday(day) != weekday;
+				day++;
+				weekday = (weekday + 1) % 7;
+			}
+		}
+	}
+	ok(wrong == 0, "800 years of days, dates and weekdays agree (%d wrong)", wrong);
+	ok(civil_day(2000, 1, 1) == 0, "2000-01-01 is day 0");
+	ok(civil_day(-4713, 11, 24) == -2451545, "the first day of PostgreSQL is where it says");
+	ok(civil_date(civil_day(-4713, 11, 24)).year == -4713, "and it comes back");
+	ok(civil_day(294277, 1, 1) == 106751983, "the day after its last too");
+}
+
+/* What each text's first match after a time is. */
+static void
+test_table(void)
+{
+	static const struct
+	{
+		const char *text;
+		int			after[4];	/* year, month, day, second of day */
+		int			expected[4];
+	}			cases[] = {
+		{"* * * * *", {2026, 11, 23, 0}, {2026, 11, 23, 60}},
+		{"* * * * * *", {2026, 11, 23, 0}, {2026, 11, 23, 1}},
+		{"*/5 * * * *", {2026, 12, 31, 86399}, {2027, 1, 1, 0}},
+		{"5/15 * * * *", {2026, 11, 23, 0}, {2026, 11, 23, 300}},
+		{"5/15 * * * *", {2026, 11, 23, 3000}, {2026, 11, 23, 3900}},
+		{"1-30/2 0 * * *", {2026, 11, 23, 60}, {2026, 11, 23, 180}},
+		{"5-5/2 0 * * *", {2026, 11, 23, 300}, {2026, 11, 24, 300}},
+		{"0 3 * * *", {2026, 11, 23, 10800}, {2026, 11, 24, 10800}},
+		{"30 0 3 * * ?", {2026, 11, 23, 10829}, {2026, 11, 23, 10830}},
+		{"0 0 29 2 *", {2096, 2, 29, 0}, {2104, 2, 29, 0}},
+		{"0 0 31 * *", {2026, 1, 31, 0}, {2026, 3, 31, 0}},
+		{"0 0 31 4,6 1", {2026, 4, 1, 0}, {2026, 4, 6, 0}},
+		{"0 0 29 2 */7", {2088, 2, 29, 0}, {2128, 2, 29, 0}},
+		{"0 0 13 * FRI", {2026, 11, 23, 0}, {2026, 11, 27, 0}},
+		{"0 0 */13 * FRI", {2026, 11, 23, 0}, {2026, 11, 27, 0}},
+		{"0 0 */13 * FRI", {2026, 11, 27, 0}, {2027, 1, 1, 0}},
+		{"0 0 * * 7", {2026, 11, 23, 0}, {2026, 11, 29, 0}},
+		{"0 0 * * 0", {2026, 11, 23, 0}, {2026, 11, 29, 0}},
+		{"0 0 * * sat-Sun", {2026, 11, 28, 0}, {2026, 11, 29, 0}},
+		{"0 0 * * 5-7", {2026, 11, 29, 0}, {2026, 12, 4, 0}},
+		{"0 0 * * 6/1", {2026, 11, 28, 0}, {2026, 12, 5, 0}},
+		{"0 0 * * 7/2", {2026, 11, 28, 0}, {2026, 11, 29, 0}},
+		{"0 0 1 jAn,jul *", {2026, 1, 1, 0}, {2026, 7, 1, 0}},
+		{"0 0 ? MAR-MAY ?", {2026, 5, 31, 0}, {2027, 3, 1, 0}},
+		{"59 59 23 31 12 ?", {2026, 12, 31, 86399}, {2027, 12, 31, 86399}},
+		{"0,59 * * * *", {2026, 11, 23, 1}, {2026, 11, 23, 3540}},
+		{"@yearly", {2026, 11, 23, 0}, {2027, 1, 1, 0}},
+		{"@annually", {2026, 11, 23, 0}, {2027, 1, 1, 0}},
+		{"@MONTHLY ", {2026, 11, 23, 0}, {2026, 12, 1, 0}},
+		{"@weekly", {2026, 11, 23, 0}, {2026, 11, 29, 0}},
+		{"@daily", {2026, 11, 23, 0}, {2026, 11, 24, 0}},
+		{"@midnight", {2026, 11, 23, 0}, {2026, 11, 24, 0}},
+		{"@hourly", {2026, 11, 23, 0}, {2026, 11, 23, 3600}},
+		{" \t0\f3  * * * ", {2026, 11, 23, 0}, {2026, 11, 23, 10800}},
+		{"0 0 1 1 *", {-4713, 11, 24, 0}, {-4712, 1, 1, 0}}
+	};
+
+	for (int i = 0; i < (int) lengthof(cases); i++)
+	{
+		const int  *after = cases[i].after;
+		const int  *expected = cases[i].expected;
+		Cron		cron;
+		ScheduleError error;
+		bool		parsed = cron_parse(cases[i].text, &cron, &error);
+
+		ok(parsed && cron_next(&cron, civil(after[0], after[1], after[2], after[3])) ==
+		   civil(expected[0], expected[1], expected[2], expected[3]),
+		   "\"%s\" after %d-%02d-%02d +%ds%s%s", cases[i].text, after[0], after[1], after[2], after[3],
+		   parsed ? "" : ": ", parsed ? "" : error.message);
+	}
+}
+
+static bool
+model_matches_day(const Model *model, int64 day)
+{
+	CivilDate	date = civil_date(day);
+	bool		in_days = model->day[date.day];
+	bool		in_weekdays = model->weekday[civil_weekday(day)];
+
+	if (!model->month[date.month])
+		return false;
+	if (model->day_star || model->weekday_star)
+		return in_days && in_weekdays;
+	return in_days || in_weekdays;
+}
+
+/* Tries second after second, but passes over days that do not match. */
+static int64
+model_next(const Model *model, int64 after)
+{
+	int64		t = after + 1;
+
+	for (;;)
+	{
+		int64		day = floor_divide(t, CIVIL_DAY);
+		int			second = (int) (t - day * CIVIL_DAY);
+
+		if (!model_matches_day(model, day))
+			t = (day + 1) * CIVIL_DAY;
+		else if (model->hour[second / 3600] && model->minute[second / 60 % 60] && model->second[second % 60])
+			return t;
+		else
+			t++;
+	}
+}
+
+/* Writes a random field and what it allows; returns whether it is a star. */
+static bool
+random_field(char *text, bool *allowed, int min, int max)
+{
+	int			parts = 1 + (int) tap_random(3);
+	bool		star = false;
+
+	for (int i = 0; i < parts; i++)
+	{
+		int			first = min + (int) tap_random(max - min + 1);
+		int			last = first + (int) tap_random(max - first + 1);
+		int			step = 1 + (int) tap_random(Max(max / 2, 1));
+
+		text += sprintf(text, "%s", i > 0 ? "," : "");
+		switch (tap_random(6))
+		{
+			case 0:
+				text += sprintf(text, "%s", tap_random(2) ? "*" : "?");
+				star |= i == 0;
+				first = min, last = max, step = 1;
+				break;
+			case 1:
+				text += sprintf(text, "*/%d", step);
+				star |= i == 0;
+				first = min, last = max;
+				break;
+			case 2:
+				text += sprintf(text, "%d-%d", first, last);
+				step = 1;
+				break;
+			case 3:
+				text += sprintf(text, "%d-%d/%d", first, last, step);
+				break;
+			case 4:
+				text += sprintf(text, "%d/%d", first, step);
+				last = max;
+				break;
+			default:
+				text += sprintf(text, "%d", first);
+				last = first;
+		}
+		for (int value = first; value <= last; value += step)
+			allowed[value] = true;
+	}
+	return star;
+}
+
+static void
+random_schedule(char *text, Model *model)
+{
+	memset(model, 0, sizeof(*model));
+	random_field(text, model->second, 0, 59);
+	random_field(strcat(text, " ") + strlen(text), model->minute, 0, 59);
+	random_field(strcat(text, " ") + strlen(text), model->hour, 0, 23);
+	model->day_star = random_field(strcat(text, " ") + strlen(text), model->day, 1, 31);
+	random_field(strcat(text, " ") + strlen(text), model->month, 1, 12);
+	model->weekday_star = random_field(strcat(text, " ") + strlen(text), model->weekday, 0, 6);
+}
+
+static void
+test_random(void)
+{
+	int			wrong = 0;
+	int			checked = 0;
+
+	for (int i = 0; i < 3000; i++)
+	{
+		char		text[512];
+		Model		model;
+		Cron		cron;
+		ScheduleError error;
+		int64		t = civil(1900, 1, 1, 0) + tap_random(300 * 365 * CIVIL_DAY);
+
+		random_schedule(text, &model);
+		if (!cron_parse(text, &cron, &error))
+		{
+			/* 31 April has no match; nothing else may be refused. */
+			if (strncmp(error.message, "schedule never comes due", 24) != 0)
+				printf("# refused: %s: %s\n", text, error.message), wrong++;
+			continue;
+		}
+		for (int j = 0; j < 5; j++)
+		{
+			int64		expected = model_next(&model, t);
+			int64		found = cron_next(&cron, t);
+
+			checked++;
+			if (found != expected)
+			{
+				printf("# \"%s\" after %lld: %lld, not %lld\n", text,
+					   (long long) t, (long long) found, (long long) expected);
+				wrong++;
+			}
+			t = expected;
+		}
+	}
+	ok(wrong == 0 && checked > 10000, "random schedules match where a scan says, %d times (%d wrong)",
+	   checked, wrong);
+}
+
+/* A 29 February on each weekday is found from every year of a cycle. */
+static void
+test_longest_wait(void)
+{
+	int64		longest = 0;
+	int			missing = 0;
+
+	for (int weekday = 0; weekday < 7; weekday++)
+	{
+		char		text[32];
+		Cron		cron;
+		ScheduleError error;
+
+		/* Both fields must match: the first starts with a star. */
+		sprintf(text, "0 0 */28,29 2 %d", weekday);
+		missing += !cron_parse(text, &cron, &error);
+		cron.days = 1U << 29;
+		for (int year = 1900; year < 2300; year++)
+		{
+			int64		after = civil(year, 3, 1, 0);
+			int64		next = cron_next(&cron, after);
+
+			missing += next == CIVIL_NEVER;
+			longest = Max(longest, next - after);
+		}
+	}
+	ok(missing == 0, "29 February on a given weekday is found from any year (%d not)", missing);
+	ok(longest > 39 * 365 * CIVIL_DAY && longest <= 40 * 366 * CIVIL_DAY,
+	   "the longest wait is 40 years (%lld days)", (long long) (longest / CIVIL_DAY));
+}
+
+int
+main(void)
+{
+	tap_seed();
+	test_calendar();
+	test_table();
+	test_random();
+	test_longest_wait();
+	return tap_done();
+}

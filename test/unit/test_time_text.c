@@ -1,0 +1,272 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_time_text.c
+ *	  Which schedule texts are read, as what, and what is said of the others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "tap.h"
+#include "time_zone_fake.h"
+
+#include "time/civil.h"
+#include "time/schedule.h"
+
+#define MS		INT64CONST(1000)
+#define SECOND	USECS_PER_SEC
+#define MINUTE	USECS_PER_MINUTE
+#define HOUR	USECS_PER_HOUR
+
+static struct pg_tz utc;
+static struct pg_tz plus_two = {7200};
+
+static void
+test_periods(void)
+{
+	static const struct
+	{
+		const char *text;
+		ScheduleKind kind;
+		Period		period;
+	}			cases[] = {
+		{"every 90 seconds", SCHEDULE_EVERY, {0, 0, 90 * SECOND}},
+		{"30 seconds", SCHEDULE_EVERY, {0, 0, 30 * SECOND}},
+		{"  EVERY  1 Hour\t30 MINUTES  ", SCHEDULE_EVERY, {0, 0, 90 * MINUTE}},
+		{"1h30m", SCHEDULE_EVERY, {0, 0, 90 * MINUTE}},
+		{"every 2 weeks", SCHEDULE_EVERY, {0, 14, 0}},
+		{"1.5 seconds", SCHEDULE_EVERY, {0, 0, 1500 * MS}},
+		{"0.000001 s 100 ms", SCHEDULE_EVERY, {0, 0, 100 * MS + 1}},
+		{"100.25ms", SCHEDULE_EVERY, {0, 0, 100 * MS + 250}},
+		{"500 ms", SCHEDULE_EVERY, {0, 0, 500 * MS}},
+		{"100 milliseconds", SCHEDULE_EVERY, {0, 0, 100 * MS}},
+		{"every millisecond 200 milliseconds", SCHEDULE_REBOOT},
+		{"1 second 1 sec 1 secs 1s", SCHEDULE_EVERY, {0, 0, 4 * SECOND}},
+		{"1 minute 1 min 2 mins 1m", SCHEDULE_EVERY, {0, 0, 5 * MINUTE}},
+		{"1 hour 2 hours 1 h", SCHEDULE_EVERY, {0, 0, 4 * HOUR}},
+		{"1 day 2 days 1 d 1 week", SCHEDULE_EVERY, {0, 11, 0}},
+		{"1 year 1 month 2 years 3 months", SCHEDULE_EVERY, {40, 0, 0}},
+		{"10000 years", SCHEDULE_EVERY, {120000, 0, 0}},
+		{"every minute", SCHEDULE_EVERY, {0, 0, MINUTE}},
+		{"every day", SCHEDULE_EVERY, {0, 1, 0}},
+		{"every month", SCHEDULE_EVERY, {1, 0, 0}},
+		{"90 seconds after finish", SCHEDULE_AFTER_FINISH, {0, 0, 90 * SECOND}},
+		{"every 1 day After Finish ", SCHEDULE_AFTER_FINISH, {0, 1, 0}},
+		{"every minute after finish", SCHEDULE_AFTER_FINISH, {0, 0, MINUTE}}
+	};
+
+	for (int i = 0; i < (int) lengthof(cases); i++)
+	{
+		Schedule	schedule;
+		ScheduleError error;
+		bool		parsed = schedule_parse(cases[i].text, &utc, &schedule, &error);
+
+		/* Kind REBOOT marks what must be refused. */
+		if (cases[i].kind == SCHEDULE_REBOOT)
+			ok(!parsed, "interval \"%s\" is refused", cases[i].text);
+		else
+			ok(parsed && schedule.kind == cases[i].kind &&
+			   schedule.period.months == cases[i].period.months &&
+			   schedule.period.days == cases[i].period.days &&
+			   schedule.period.us == cases[i].period.us, "interval \"%s\"", cases[i].text);
+	}
+}
+
+static void
+test_instants(void)
+{
+	static const struct
+	{
+		const char *text;
+		TimestampTz expected;	/* from 2026-11-23 00:00 UTC */
+	}			cases[] = {
+		{"2026-11-23 12:00", 10 * HOUR},
+		{"2026-11-23T12:00", 10 * HOUR},
+		{"2026-11-23t12:00:59", 10 * HOUR + 59 * SECOND},
+		{" 2026-11-23  12:00:59.5 ", 10 * HOUR + 59500 * MS},
+		{"2026-11-23 12:00:00.000001", 10 * HOUR + 1},
+		{"2026-11-23 12:00Z", 12 * HOUR},
+		{"2026-11-23 12:00 z", 12 * HOUR},
+		{"2026-11-23 12:00+02", 10 * HOUR},
+		{"2026-11-23 12:00:00.25+05:30", 6 * HOUR + 30 * MINUTE + 250 * MS},
+		{"2026-11-23 12:00-0730", 19 * HOUR + 30 * MINUTE},
+		{"2026-11-24 00:00-00", 24 * HOUR},
+		{"2024-02-29 00:00Z", -998 * 24 * HOUR}
+	};
+	TimestampTz base = civil_day(2026, 11, 23) * USECS_PER_DAY;
+
+	for (int i = 0; i < (int) lengthof(cases); i++)
+	{
+		Schedule	schedule;
+		ScheduleError error;
+
+		ok(schedule_parse(cases[i].text, &plus_two, &schedule, &error) &&
+		   schedule.kind == SCHEDULE_ONCE && schedule.at == base + cases[i].expected,
+		   "timestamp \"%s\"", cases[i].text);
+	}
+}
+
+/* Each message names the field and the part; that is what is looked for. */
+static void
+test_errors(void)
+{
+	static const struct
+	{
+		const char *text;
+		const char *message;
+		const char *detail;		/* a piece of it */
+	}			cases[] = {
+		{"", "invalid schedule: \"\"", "neither cron"},
+		{"   ", "invalid schedule: \"\"", "neither cron"},
+		{"tomorrow", "invalid schedule: \"tomorrow\"", "neither cron"},
+		{"-5 minutes", "invalid schedule: \"-5 minutes\"", "neither cron"},
+		{"a\001\177\303\244b", "invalid schedule: \"a????b\"", "neither cron"},
+		{"x23456789 123456789 123456789 123456789 1", "invalid schedule: \"x23456789 123456789 123456789 123456789 ...\"", ""},
+		{"@dayly", "invalid nickname in schedule: \"@dayly\"", ""},
+		{"@reboot now", "invalid nickname in schedule: \"@reboot now\"", ""},
+		{"* * * *", "invalid number of fields in cron schedule: 4", "There are 5"},
+		{"* * * * * * *", "invalid number of fields in cron schedule: 7", "or 6: second"},
+		{"5", "invalid number of fields in cron schedule: 1", "There are 5"},
+		{"60 * * * *", "invalid minute in cron schedule: \"60\"", "Allowed are 0 to 59,"},
+		{"60 * * * * *", "invalid second in cron schedule: \"60\"", "Allowed are 0 to 59,"},
+		{"* 24 * * *", "invalid hour in cron schedule: \"24\"", "Allowed are 0 to 23,"},
+		{"* * 0 * *", "invalid day of month in cron schedule: \"0\"", "Allowed are 1 to 31,"},
+		{"* * 32 * *", "invalid day of month in cron schedule: \"32\"", "Allowed are 1 to 31,"},
+		{"* * * 13 *", "invalid month in cron schedule: \"13\"", "jan to dec"},
+		{"* * * foo *", "invalid month in cron schedule: \"foo\"", "jan to dec"},
+		{"* * * * 8", "invalid weekday in cron schedule: \"8\"", "sun to sat"},
+		{"* * * * monday", "invalid weekday in cron schedule: \"monday\"", "sun to sat"},
+		{"* mon * * *", "invalid hour in cron schedule: \"mon\"", ""},
+		{"1,61,2 * * * *", "invalid minute in cron schedule: \"61\"", ""},
+		{"1,,2 * * * *", "invalid minute in cron schedule: \"\"", ""},
+		{"1, * * * *", "invalid minute in cron schedule: \"\"", ""},
+		{"*5 * * * *", "invalid minute in cron schedule: \"*5\"", ""},
+		{"1- * * * *", "invalid minute in cron schedule: \"1-\"", ""},
+		{"1-2-3 * * * *", "invalid minute in cron schedule: \"1-2-3\"", ""},
+		{"*/ * * * *", "invalid minute in cron schedule: \"*/\"", ""},
+		{"*/5/5 * * * *", "invalid minute in cron schedule: \"*/5/5\"", ""},
+		{"*/0 * * * *", "invalid step of minute in cron schedule: \"*/0\"", "1 to 59"},
+		{"*/60 * * * *", "invalid step of minute in cron schedule: \"*/60\"", "1 to 59"},
+		{"1/99999999999999999999 * * * *", "invalid step of minute in cron schedule: \"1/99999999999999999999\"", ""},
+		{"99999999999999999999 * * * *", "invalid minute in cron schedule: \"99999999999999999999\"", ""},
+		{"* 22-5 * * *", "invalid range of hour in cron schedule: \"22-5\"", "smaller"},
+		{"0 0 30 2 *", "schedule never comes due: \"0 0 30 2 *\"", "day of month"},
+		{"0 0 31 2,4,6,9,11 *", "schedule never comes due: \"0 0 31 2,4,6,9,11 *\"", ""},
+		{"0 0 1 1 \001", "invalid weekday in cron schedule: \"?\"", ""},
+		{"5 * * * * \303\244", "invalid weekday in cron schedule: \"??\"", ""},
+		{"every", "invalid number in interval: \"\"", "digits"},
+		{"every -5 minutes", "invalid number in interval: \"-5\"", "digits"},
+		{"every 1.2.3 s", "invalid unit in interval: \".3\"", "Allowed are ms"},
+		{"every 1. s", "invalid number in interval: \"1.\"", "digits"},
+		{"every 0.1234567 s", "invalid number in interval: \"0.1234567\"", "at most 6"},
+		{"every 5 fortnights", "invalid unit in interval: \"fortnights\"", "Allowed are ms"},
+		{"every other day", "invalid unit in interval: \"other\"", "Allowed are ms"},
+		{"every 5", "invalid unit in interval: \"\"", "Allowed are ms"},
+		{"every 1.5 days", "invalid interval: \"1.5 days\"", "whole microseconds"},
+		{"every 100.00001 ms", "invalid interval: \"100.00001 ms\"", "whole microseconds"},
+		{"every 10001 years", "invalid interval: \"10001 years\"", "10000 years"},
+		{"every 9999 years 9999 years", "invalid interval: \"9999 years\"", "10000 years"},
+		{"99999999999999999999 ms", "invalid interval: \"99999999999999999999 ms\"", "10000 years"},
+		{"every 99 ms", "interval of schedule is too short: \"every 99 ms\"", "100 milliseconds"},
+		{"0 seconds", "interval of schedule is too short: \"0 seconds\"", "100 milliseconds"},
+		{"every 0 days", "interval of schedule is too short: \"every 0 days\"", ""},
+		{"10 ms after finish", "interval of schedule is too short: \"10 ms after finish\"", ""},
+		{"5 minutes after", "invalid word after interval in schedule: \"after\"", "after finish"},
+		{"5 minutes after finish please", "invalid word after interval in schedule: \"please\"", ""},
+		{"every 5 minutes, 3 seconds", "invalid word after interval in schedule: \",\"", ""},
+		{"2026-02-30 12:00", "invalid timestamp in schedule: \"2026-02-30 12:00\"", "date is not"},
+		{"2026-13-01 12:00", "invalid timestamp in schedule: \"2026-13-01 12:00\"", "date is not"},
+		{"2026-11-00 12:00", "invalid timestamp in schedule: \"2026-11-00 12:00\"", "date is not"},
+		{"0000-11-01 12:00", "invalid timestamp in schedule: \"0000-11-01 12:00\"", "date is not"},
+		{"294277-01-01 12:00", "invalid timestamp in schedule: \"294277-01-01 12:00\"", "date is not"},
+		{"294276-12-31 23:00-02", "invalid timestamp in schedule: \"294276-12-31 23:00-02\"", "beyond the largest"},
+		{"2026-1-01 12:00", "invalid timestamp in schedule: \"2026-1-01 12:00\"", "date is not"},
+		{"2026-11-23", "invalid timestamp in schedule: \"2026-11-23\"", "time of day"},
+		{"2026-11-23 24:00", "invalid timestamp in schedule: \"2026-11-23 24:00\"", "time of day"},
+		{"2026-11-23 12:60", "invalid timestamp in schedule: \"2026-11-23 12:60\"", "time of day"},
+		{"2026-11-23 12:00:60", "invalid timestamp in schedule: \"2026-11-23 12:00:60\"", "time of day"},
+		{"2026-11-23 12:00:00.", "invalid timestamp in schedule: \"2026-11-23 12:00:00.\"", "time of day"},
+		{"2026-11-23 12:00:00.1234567", "invalid timestamp in schedule: \"2026-11-23 12:00:00.1234567\"", "time of day"},
+		{"2026-11-23 12:00 Europe/Berlin", "invalid timestamp in schedule: \"2026-11-23 12:00 Europe/Berlin\"", "offset"},
+		{"2026-11-23 12:00+16", "invalid timestamp in schedule: \"2026-11-23 12:00+16\"", "offset"},
+		{"2026-11-23 12:00+2", "invalid timestamp in schedule: \"2026-11-23 12:00+2\"", "offset"},
+		{"2026-11-23 12:00Z+02", "invalid timestamp in schedule: \"2026-11-23 12:00Z+02\"", "offset"}
+	};
+
+	for (int i = 0; i < (int) lengthof(cases); i++)
+	{
+		Schedule	schedule;
+		ScheduleError error = {0};
+		bool		parsed = schedule_parse(cases[i].text, &utc, &schedule, &error);
+		bool		same = !parsed && !error.unsupported && strcmp(error.message, cases[i].message) == 0 &&
+			strstr(error.detail, cases[i].detail) != NULL;
+
+		ok(same, "case %d is refused: %s", i, cases[i].message);
+		if (!same)
+			printf("# parsed %d, \"%s\", \"%s\"\n", parsed, error.message, error.detail);
+	}
+}
+
+static void
+test_unsupported(void)
+{
+	static const char *const texts[] = {
+		"0 0 L * *", "0 0 l * *", "0 0 LW * *", "0 0 L-3 * *", "0 0 15W * *", "0 0 1,15w * *",
+		"0 0 * * L", "0 0 * * 5L", "0 0 * * friL", "0 0 * * 5#2", "0 0 * * MON#1", "0 0 0 * * 1,FRI#2",
+		"@every 5m", "RRULE:FREQ=DAILY", "rrule:freq=daily", "DTSTART:20261123T120000", "FREQ=DAILY;COUNT=5"
+	};
+
+	for (int i = 0; i < (int) lengthof(texts); i++)
+	{
+		Schedule	schedule;
+		ScheduleError error = {0};
+
+		ok(!schedule_parse(texts[i], &utc, &schedule, &error) && error.unsupported &&
+		   strstr(error.message, "is not supported") != NULL, "\"%s\" is not supported", texts[i]);
+	}
+}
+
+/* One pattern repeated up to 64 kB: each must be done within the blink of an eye. */
+static void
+test_long(void)
+{
+	static const char *const patterns[] = {
+		"1", "*", " ", "* ", "1,", "*/1,", "1-2,", "1s", "1 s ", "1.0m", ".", "every ", "a", "@", "2026-", "-", "\377"
+	};
+	static char text[65536 + 8];
+	clock_t		start = clock();
+	int			seen = 0;
+
+	for (int i = 0; i < (int) lengthof(patterns); i++)
+	{
+		Schedule	schedule;
+		ScheduleError error = {0};
+
+		text[0] = '\0';
+		for (char *at = text; at - text < 65536; at += strlen(patterns[i]))
+			strcpy(at, patterns[i]);
+		seen += schedule_parse(text, &utc, &schedule, &error) || strlen(error.message) > 10;
+		memmove(text + 6, text, 65536 - 6);
+		memcpy(text, "every ", 6);
+		seen += schedule_parse(text, &utc, &schedule, &error) || strlen(error.message) > 10;
+	}
+	ok(seen == 2 * lengthof(patterns), "64 kB of anything are read or refused with a reason");
+	ok((clock() - start) * 1000.0 / CLOCKS_PER_SEC < 1000, "and in linear time (%.0f ms)",
+	   (clock() - start) * 1000.0 / CLOCKS_PER_SEC);
+}
+
+int
+main(void)
+{
+	Schedule	schedule;
+	ScheduleError error;
+
+	test_periods();
+	test_instants();
+	test_errors();
+	test_unsupported();
+	test_long();
+	ok(schedule_parse(" @Reboot ", &utc, &schedule, &error) && schedule.kind == SCHEDULE_REBOOT, "@reboot");
+	ok(sizeof(Schedule) <= 96, "a schedule is at most 96 bytes (%d)", (int) sizeof(Schedule));
+	return tap_done();
+}

@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * time_zone_fake.h
+ *	  Stands in for PostgreSQL's time zone tables: a zone is a list of
+ *	  changes. Include it in one file of a test program.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_TIME_ZONE_FAKE_H
+#define TASKLY_TIME_ZONE_FAKE_H
+
+#include "datatype/timestamp.h"
+#include "pgtime.h"
+
+#define FAKE_CHANGES	16
+
+/* The offset before the first change, and from each change on (UNIX seconds). */
+struct pg_tz
+{
+	long int	offset;
+	int			count;
+	struct
+	{
+		int64		at;
+		long int	offset;
+	}			changes[FAKE_CHANGES];
+};
+
+int
+pg_next_dst_boundary(const pg_time_t *timep, long int *before_gmtoff, int *before_isdst,
+					 pg_time_t *boundary, long int *after_gmtoff, int *after_isdst,
+					 const pg_tz *tz)
+{
+	*before_gmtoff = tz->offset;
+	*before_isdst = *after_isdst = 0;
+	for (int i = 0; i < tz->count; i++)
+	{
+		if (*timep < tz->changes[i].at)
+		{
+			*boundary = tz->changes[i].at;
+			*after_gmtoff = tz->changes[i].offset;
+			return 1;
+		}
+		*before_gmtoff = tz->changes[i].offset;
+	}
+	return 0;
+}
+
+/* Adds a change, at an instant that counts from 2000. */
+static inline void
+fake_change(struct pg_tz *zone, int64 at, long int offset)
+{
+	zone->changes[zone->count].at = at + INT64CONST(946684800);
+	zone->changes[zone->count].offset = offset;
+	zone->count++;
+}
+
+#endif							/* TASKLY_TIME_ZONE_FAKE_H */
