@@ -27,7 +27,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
-	guc_define();
+	guc_define(process_shared_preload_libraries_in_progress);
 	current_run_define_settings();
 	MarkGUCPrefixReserved("taskly");
 	wake_install();

@@ -245,9 +245,10 @@ command_run_autocommit(const char *command, Datum args, CommandResult *result)
 	{
 		CHECK_FOR_INTERRUPTS();
 		txn_begin_tenant();
+		/* Plans must outlive the transactions that a statement ends itself. */
+		MemoryContextSwitchTo(context);
 		run_statement(lfirst_node(RawStmt, cell), command, args, true, result);
 		txn_commit_tenant();
-		/* The transaction took the current context with it. */
 		MemoryContextSwitchTo(context);
 	}
 	if (IsTransactionBlock())

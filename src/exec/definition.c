@@ -43,6 +43,7 @@ load_from_task(int64 task_id, RunDefinition *definition)
 	definition->task_id = task_id;
 	definition->version = task.version;
 	definition->task_name = task.name;
+	definition->owner = task.owner;
 	definition->kind = task.kind;
 	definition->command = task.command;
 	definition->timeout_us = task.timeout ? interval_us(task.timeout) : 0;
@@ -73,6 +74,7 @@ kind_of_row(const RunRow *row)
 static void
 load_from_row(const RunRow *row, RunDefinition *definition)
 {
+	definition->owner = run_oid(row, RUN_COL_OWNER);
 	definition->kind = kind_of_row(row);
 	definition->command = run_row_text(row, RUN_COL_COMMAND);
 	if (!run_is_null(row, RUN_COL_TIMEOUT))

@@ -144,7 +144,9 @@ running_is_denied(RunningRun *run)
 {
 	Oid			owner = run_oid(&run->row, RUN_COL_OWNER);
 
-	return owner != GetAuthenticatedUserId() || !rights_may_run(owner);
+	/* A task may have been given to somebody else since the run was made. */
+	return owner != GetAuthenticatedUserId() ||
+		owner != run->definition.owner || !rights_may_run(owner);
 }
 
 bool

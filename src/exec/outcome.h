@@ -21,6 +21,7 @@ typedef struct RunDefinition
 	int64		task_id;		/* 0: none */
 	int32		version;
 	char	   *task_name;		/* NULL: none */
+	Oid			owner;			/* as whom it runs */
 	RunKind		kind;
 	char	   *command;
 	int64		timeout_us;		/* 0: none */

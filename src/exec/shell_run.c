@@ -34,6 +34,7 @@
 #include "server/txn.h"
 
 #define RETRY_US	INT64CONST(1000000)
+#define QUIET_US	INT64CONST(60000000)
 
 typedef enum RunPhase
 {
@@ -50,12 +51,13 @@ struct ShellRun
 	ShellAttempt attempt;
 	ShellChild *child;			/* until its result has been taken */
 	RunStatus	stop_status;	/* why it was told to end; RUN_RUNNING: it was not */
-	int64		retry_at_us;	/* monotonic: RECORD or UNDO not before */
+	int64		look_at_us;		/* monotonic: to be serviced by then */
 };
 
 static OutcomeKind try_mark(ShellRun *run, const Obstacle **obstacle);
 static void start_child(ShellRun *run);
 static void log_no_start(int why);
+static void plan_look(ShellRun *run);
 static void stop_if_due(ShellRun *run);
 static void stop(ShellRun *run, RunStatus status);
 static bool try_finish(ShellRun *run, Outcome *outcome);
@@ -196,23 +198,25 @@ start_child(ShellRun *run)
 	PG_END_TRY();
 
 	MemoryContextSwitchTo(old_context);
-	log_no_start(why);
+	if (run->child == NULL)
+		log_no_start(why);
 }
 
-/* Say it once, until it works again (why is 0). */
+/* Say it once, until it has worked for a while. */
 static void
 log_no_start(int why)
 {
-	static bool is_logged = false;
+	static int64 quiet_until_us = 0;
+	int64		now_us = taskly_monotonic_us();
 
-	if (why != 0 && !is_logged)
+	if (now_us >= quiet_until_us)
 	{
 		errno = why;
 		ereport(LOG,
 				(errmsg("taskly: could not start a shell run: %m"),
 				 errdetail("It is tried again every second.")));
 	}
-	is_logged = why != 0;
+	quiet_until_us = now_us + QUIET_US;
 }
 
 bool
@@ -223,18 +227,29 @@ shell_run_service(ShellRun *run, Outcome *outcome)
 		if (shell_service(run->child) == SHELL_RUNNING)
 		{
 			stop_if_due(run);
+			plan_look(run);
 			return false;
 		}
 		run->phase = RUN_PHASE_RECORD;
+		run->look_at_us = 0;
 	}
-	if (taskly_monotonic_us() < run->retry_at_us)
+	if (taskly_monotonic_us() < run->look_at_us)
 		return false;
-	if (!try_finish(run, outcome))
-	{
-		run->retry_at_us = taskly_monotonic_us() + RETRY_US;
-		return false;
-	}
-	return true;
+	run->look_at_us = taskly_monotonic_us() + RETRY_US;
+	return try_finish(run, outcome);
+}
+
+/* When to look again at a child to which nothing happens. */
+static void
+plan_look(ShellRun *run)
+{
+	long		nap_ms = shell_nap_ms(run->child);
+
+	run->look_at_us = SHELL_RUN_NEVER;
+	if (nap_ms >= 0)
+		run->look_at_us = taskly_monotonic_us() + nap_ms * INT64CONST(1000);
+	if (run->attempt.stop_by_us != 0 && run->stop_status == RUN_RUNNING)
+		run->look_at_us = Min(run->look_at_us, run->attempt.stop_by_us);
 }
 
 static void
@@ -273,17 +288,7 @@ shell_run_wait_fds(const ShellRun *run, pgsocket fds[SHELL_WAIT_FDS])
 int64
 shell_run_look_at_us(const ShellRun *run)
 {
-	int64		look_at_us = SHELL_RUN_NEVER;
-	long		nap_ms;
-
-	if (run->phase != RUN_PHASE_EXECUTE)
-		return run->retry_at_us;
-	nap_ms = shell_nap_ms(run->child);
-	if (nap_ms >= 0)
-		look_at_us = taskly_monotonic_us() + nap_ms * INT64CONST(1000);
-	if (run->attempt.stop_by_us != 0 && run->stop_status == RUN_RUNNING)
-		look_at_us = Min(look_at_us, run->attempt.stop_by_us);
-	return look_at_us;
+	return run->look_at_us;
 }
 
 /* ------------------------------------------------------------------------

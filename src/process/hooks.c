@@ -43,7 +43,9 @@
 
 /* PostgreSQL itself waits five seconds for others to leave a database. */
 #define LEAVE_TIMEOUT_MS	5000
-#define LEAVE_CHECK_MS		100
+#define LEAVE_CHECK_MS		50
+/* Idle processes leave by themselves in this time. */
+#define KIND_MS				200
 
 static ProcessUtility_hook_type previous_utility_hook = NULL;
 static object_access_hook_type previous_access_hook = NULL;
@@ -72,16 +74,22 @@ see_object_access(ObjectAccessType access, Oid classId, Oid objectId,
  * Leaving
  * ------------------------------------------------------------------------ */
 
-/* Tell all processes of an entry to leave; true when none is left. */
+/*
+ * Tell all processes of an entry to leave, kindly or by a signal that ends what
+ * they do; true when none is left.
+ */
 static bool
-tell_to_leave(int entry, Oid database)
+tell_to_leave(int entry, Oid database, bool kindly)
 {
 	DatabaseInfo info;
 	bool		is_empty = true;
 
 	if (database_info(entry, &info) && info.pid != 0)
 	{
-		kill(info.pid, SIGTERM);
+		if (kindly)
+			database_wake_scheduler(entry);
+		else
+			kill(info.pid, SIGTERM);
 		is_empty = false;
 	}
 	for (int i = 0; i < slot_count(); i++)
@@ -91,7 +99,8 @@ tell_to_leave(int entry, Oid database)
 		if (!slot_info(i, &slot) || slot.database != database || slot.pid == 0)
 			continue;
 		slot_retire(i);
-		kill(slot.pid, SIGTERM);
+		if (!kindly)
+			kill(slot.pid, SIGTERM);
 		is_empty = false;
 	}
 	return is_empty;
@@ -101,10 +110,12 @@ tell_to_leave(int entry, Oid database)
 static void
 wait_until_left(int entry, Oid database)
 {
-	TimestampTz give_up_at = taskly_now() + LEAVE_TIMEOUT_MS * INT64CONST(1000);
+	TimestampTz kind_until = taskly_now() + KIND_MS * INT64CONST(1000);
+	TimestampTz give_up_at = kind_until + LEAVE_TIMEOUT_MS * INT64CONST(1000);
 
 	ConditionVariablePrepareToSleep(database_left_cv(entry));
-	while (!tell_to_leave(entry, database) && taskly_now() < give_up_at)
+	while (!tell_to_leave(entry, database, taskly_now() < kind_until) &&
+		   taskly_now() < give_up_at)
 		(void) ConditionVariableTimedSleep(database_left_cv(entry), LEAVE_CHECK_MS,
 										   TASKLY_WAIT_EVENT("TasklyLeave"));
 	ConditionVariableCancelSleep();

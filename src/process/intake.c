@@ -200,6 +200,12 @@ remember_task(const TaskRow *task)
 						 task->kind == RUN_KIND_SHELL, task->consecutive_failures);
 }
 
+void
+intake_know_task(const TaskRow *task)
+{
+	(void) remember_task(task);
+}
+
 static void
 read_task(int64 task_id)
 {
@@ -270,21 +276,12 @@ queue_of(const RunRow *row)
 	return queue;
 }
 
-/*
- * A row with a start mark is in somebody's hands, or recovery's. The others of
- * this home wait for us.
- */
+/* Take a row into memory; needs no transaction if its task is known. */
 static void
-receive_run(const RunRow *row, void *arg)
+put_run(const RunRow *row, QueuePlan *queue)
 {
 	WaitingRun	run;
-	QueuePlan  *queue = queue_of(row);
 
-	if (!is_at_home || queue == NULL ||
-		run_int64(row, RUN_COL_HOME_ID) != home.home_id ||
-		!run_is_null(row, RUN_COL_STARTED_AT) ||
-		!owner_exists(run_oid(row, RUN_COL_OWNER)))
-		return;
 	run.run_id = run_int64(row, RUN_COL_RUN_ID);
 	run.task_id = run_is_null(row, RUN_COL_TASK_ID) ? 0 :
 		run_int64(row, RUN_COL_TASK_ID);
@@ -299,11 +296,33 @@ receive_run(const RunRow *row, void *arg)
 	ready_put(queue, &run, reading_at);
 }
 
+/*
+ * A row with a start mark is in somebody's hands, or recovery's. The others of
+ * this home wait for us.
+ */
+static void
+receive_run(const RunRow *row, void *arg)
+{
+	QueuePlan  *queue = queue_of(row);
+
+	if (!is_at_home || queue == NULL ||
+		run_int64(row, RUN_COL_HOME_ID) != home.home_id ||
+		!run_is_null(row, RUN_COL_STARTED_AT) ||
+		!owner_exists(run_oid(row, RUN_COL_OWNER)))
+		return;
+	put_run(row, queue);
+}
+
 void
 intake_put(const RunRow *row, TimestampTz now)
 {
+	QueuePlan  *queue = throttle_find(run_int32(row, RUN_COL_QUEUE_ID));
+
 	reading_at = now;
-	receive_run(row, NULL);
+	if (queue != NULL && task_plan_find(run_int64(row, RUN_COL_TASK_ID)) != NULL)
+		put_run(row, queue);
+	else
+		intake_want_run(run_int64(row, RUN_COL_RUN_ID));
 }
 
 /* What the news name may have been deleted: forget it, then see what is there. */

@@ -25,7 +25,11 @@ extern void intake_take_news(void);
 /* Read all that is wanted, in one transaction; does nothing when nothing is. */
 extern void intake_read(TimestampTz now);
 
-/* A run that this process has just committed: known without reading. */
+/* What a task's row says; needed before intake_put() of its runs. */
+struct TaskRow;
+extern void intake_know_task(const struct TaskRow *task);
+
+/* A run of a known task that this process has just committed: no reading. */
 struct RunRow;
 extern void intake_put(const struct RunRow *row, TimestampTz now);
 

@@ -245,6 +245,7 @@ fire_one(Fire *fire, MemoryContext context, TimestampTz now)
 	}
 	if (fire->step == STEP_FIRED)
 	{
+		intake_know_task(&task);
 		run_row_for_task(&fire->row, &task, fire->fire_at, now, RUN_SOURCE_SCHEDULE);
 		run_store_insert(&fire->row, 1);
 	}

@@ -228,6 +228,7 @@ pool_adopt(TimestampTz now)
 			continue;
 		own_slot(i, info.role, NULL, now);
 		workers[i].is_retiring = info.is_retiring;
+		workers[i].is_ready = info.state != SLOT_RESERVED;
 		/* What it has not begun, or has finished, the tables tell us. */
 		while (slot_take_back(i, &assignment))
 		{

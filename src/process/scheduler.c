@@ -132,6 +132,9 @@ scheduler_turn(TimestampTz now)
 {
 	TimestampTz next;
 
+	/* The database is wanted without us: the launcher brings us back. */
+	if (database_should_stop(my_entry))
+		proc_exit(0);
 	if (process_was_reloaded())
 		ready_set_limit(taskly_ready_limit);
 	intake_take_news();

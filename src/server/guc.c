@@ -131,10 +131,11 @@ define_defaults(void)
 }
 
 void
-guc_define(void)
+guc_define(bool is_preloaded)
 {
-	define_limits();
+	if (is_preloaded)
+		define_limits();
 	define_processes();
 	define_defaults();
-	/* taskly.run_id and taskly.args are defined by exec/context.c */
+	/* taskly.run_id and taskly.args are defined by current_run.c */
 }

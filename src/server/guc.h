@@ -27,6 +27,7 @@ extern int	taskly_history_retention_s;
 extern int	taskly_history_max_size_mb;
 extern bool taskly_log_runs;
 
-extern void guc_define(void);
+/* From _PG_init. What is fixed at server start exists only when preloaded. */
+extern void guc_define(bool is_preloaded);
 
 #endif							/* TASKLY_GUC_H */

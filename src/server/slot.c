@@ -448,7 +448,14 @@ slot_count_run(int slot, TimestampTz now)
 void
 slot_set_demand(int entry, int fewest)
 {
+	bool		is_news = fewest < area->demand[entry];
+
 	area->demand[entry] = fewest;
+	for (int i = 0; is_news && i < taskly_max_databases; i++)
+	{
+		if (i != entry)
+			database_wake_scheduler(i);
+	}
 }
 
 int

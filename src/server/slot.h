@@ -123,7 +123,8 @@ extern void slot_count_run(int slot, TimestampTz now);
 
 /*
  * A scheduler says how many workers the worst-off of its roles has that wants
- * one more (INT_MAX: none wants). A free slot goes to whoever has fewest.
+ * one more (INT_MAX: none wants). A free slot goes to whoever has fewest; the
+ * other schedulers are woken, since they may have one to give.
  */
 extern void slot_set_demand(int entry, int fewest);
 extern int	slot_fewest_elsewhere(int entry);

@@ -77,7 +77,7 @@ SELECT is(ends(:id), 'succeeded', 'and succeeds this time');
 SELECT results_eq(format('SELECT attempt, status, is_final FROM taskly.attempts WHERE run_id = %s ORDER BY attempt', :id),
 	$$VALUES (1, 'failed', false), (2, 'succeeded', true)$$, 'as its next attempt');
 SELECT is(count(*), 1::bigint, 'of one run') FROM taskly.runs WHERE run_id = :id;
-SELECT taskly.submit('SELECT 1/0', max_attempts => 2, backoff => 'constant 1 hour') AS id \gset
+SELECT taskly.submit('SELECT 1/0', max_attempts => 2, backoff => 'fixed 1h') AS id \gset
 SELECT ok(poll(format('SELECT status = ''retrying'' FROM taskly.runs WHERE run_id = %s', :id)), 'a run waits for its next attempt');
 SELECT is(taskly.retry(:id), true, 'it need not wait');
 SELECT is(ends(:id), 'failed', 'when it is retried');
