@@ -1,5 +1,40 @@
 \echo Use "CREATE EXTENSION taskly" to load this file. \quit
 
+-- BEGIN schema check
+-- A schema that was here before could hold objects with which its owner would run code as whoever
+-- uses taskly; and who owns a schema may drop what is in it.
+DO $$
+DECLARE
+	owner name;
+	object text;
+BEGIN
+	SELECT r.rolname INTO owner
+	FROM pg_catalog.pg_namespace n
+		JOIN pg_catalog.pg_authid r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
+	WHERE n.nspname OPERATOR(pg_catalog.=) 'taskly' AND NOT r.rolsuper;
+	IF FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = pg_catalog.format('schema "taskly" belongs to role "%s", which is not a superuser', owner),
+			HINT = 'Drop the schema, or make it a superuser''s; CREATE EXTENSION makes one if there is none.';
+	END IF;
+	SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) INTO object
+	FROM pg_catalog.pg_depend d
+	WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+		AND d.refobjid OPERATOR(pg_catalog.=) 'taskly'::pg_catalog.regnamespace
+		AND d.classid OPERATOR(pg_catalog.<>) 'pg_catalog.pg_extension'::pg_catalog.regclass
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'schema "taskly" is not empty',
+			DETAIL = pg_catalog.format('It holds %s.', object),
+			HINT = 'Drop the schema; CREATE EXTENSION makes a new one.';
+	END IF;
+END
+$$;
+-- END schema check
+
 /* ------------------------------------------------------------------------
  * Tables. Owned by the extension's owner, granted to nobody: only taskly's
  * own C code reads and writes them, after checking who asks.

@@ -79,7 +79,8 @@ taskly_adopt_v1(PG_FUNCTION_ARGS)
 				 errmsg("taskly is not loaded by the server, so that no task will run"),
 				 errhint("Add \"taskly\" to shared_preload_libraries and restart the server.")));
 	adopted = home_store_adopt();
-	wake_for_everything();
+	/* A copied database has no scheduler yet. */
+	wake_launcher_for_extension();
 	PG_RETURN_INT64(adopted);
 }
 

@@ -55,12 +55,21 @@ final_status(int64 run_id)
 	return is_pending ? NULL : status;
 }
 
-/* What would never end. */
+/* A run in execution: its own row may be gone already, by its own transaction. */
 static void
-refuse_endless_wait(int64 run_id)
+refuse_own_run(int64 run_id)
 {
 	const CurrentRun *current = current_run_get();
 
+	if (current != NULL && current->run_id == run_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("run " INT64_FORMAT " cannot wait for itself", run_id)));
+}
+
+static void
+refuse_uncommitted_run(int64 run_id)
+{
 	if (wake_has_run(run_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -68,10 +77,6 @@ refuse_endless_wait(int64 run_id)
 						run_id),
 				 errdetail("It was enqueued or changed by this transaction."),
 				 errhint("Commit before you wait.")));
-	if (current != NULL && current->run_id == run_id)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("run " INT64_FORMAT " cannot wait for itself", run_id)));
 }
 
 /* Monotonic instant at which to give up. */
@@ -134,9 +139,10 @@ taskly_wait_v1(PG_FUNCTION_ARGS)
 	shmem_require();
 	run_id = required_int64(fcinfo, 0, "run_id");
 	give_up_us = give_up_at(PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1));
+	refuse_own_run(run_id);
 	status = final_status(run_id);
 	if (status == NULL)
-		refuse_endless_wait(run_id);
+		refuse_uncommitted_run(run_id);
 
 	/* Prepared before each look, so that no call between look and sleep is missed. */
 	prepare_nap();

@@ -219,8 +219,8 @@ log_no_start(int why)
 	quiet_until_us = now_us + QUIET_US;
 }
 
-bool
-shell_run_service(ShellRun *run, Outcome *outcome)
+ShellRunState
+shell_run_service(ShellRun *run, bool may_write, Outcome *outcome)
 {
 	if (run->phase == RUN_PHASE_EXECUTE)
 	{
@@ -228,15 +228,15 @@ shell_run_service(ShellRun *run, Outcome *outcome)
 		{
 			stop_if_due(run);
 			plan_look(run);
-			return false;
+			return SHELL_RUN_GOES_ON;
 		}
 		run->phase = RUN_PHASE_RECORD;
 		run->look_at_us = 0;
 	}
-	if (taskly_monotonic_us() < run->look_at_us)
-		return false;
+	if (!may_write || taskly_monotonic_us() < run->look_at_us)
+		return SHELL_RUN_GOES_ON;
 	run->look_at_us = taskly_monotonic_us() + RETRY_US;
-	return try_finish(run, outcome);
+	return try_finish(run, outcome) ? SHELL_RUN_RECORDED : SHELL_RUN_NOT_RECORDED;
 }
 
 /* When to look again at a child to which nothing happens. */
@@ -270,6 +270,7 @@ stop(ShellRun *run, RunStatus status)
 		return;
 	run->stop_status = status;
 	shell_terminate(run->child);
+	run->look_at_us = 0;
 }
 
 void

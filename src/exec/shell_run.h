@@ -31,11 +31,19 @@ extern ShellRun *shell_run_begin(const Assignment *assignment, Outcome *outcome)
 /* Start the child. */
 extern void shell_run_start(ShellRun *run);
 
+typedef enum ShellRunState
+{
+	SHELL_RUN_GOES_ON,
+	SHELL_RUN_NOT_RECORDED,		/* is over, but that could not be written */
+	SHELL_RUN_RECORDED
+} ShellRunState;
+
 /*
- * Look after a run. True: its end is recorded, and the outcome says how; it is
- * to be closed, once that is durable.
+ * Look after a run. Recorded: the outcome says how; it is to be closed, once
+ * that is durable. Without may_write an end is left for the next call.
  */
-extern bool shell_run_service(ShellRun *run, Outcome *outcome);
+extern ShellRunState shell_run_service(ShellRun *run, bool may_write,
+									   Outcome *outcome);
 
 /* The run shows no more, and is freed. */
 extern void shell_run_close(ShellRun *run);

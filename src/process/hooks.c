@@ -49,7 +49,11 @@
 
 static ProcessUtility_hook_type previous_utility_hook = NULL;
 static object_access_hook_type previous_access_hook = NULL;
-static int	release_at_end = -1;	/* entry held by a DROP EXTENSION */
+
+/* Entries that this transaction holds stopped, until its end. */
+#define MAX_HELD	8
+static int	held[MAX_HELD];
+static int	held_count = 0;
 
 /* ------------------------------------------------------------------------
  * Extensions
@@ -253,18 +257,13 @@ see_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	bool		may_look = !IsAbortedTransactionBlockState() &&
 		IsTransactionState() && !RecoveryInProgress();
 	Oid			database = InvalidOid;
-	bool		drops_extension = false;
 	int			entry = -1;
 
 	if (may_look && context == PROCESS_UTILITY_TOPLEVEL)
 		database = database_needed_by(statement);
-	if (may_look && !OidIsValid(database) && release_at_end < 0 &&
-		drops_taskly(statement))
-	{
-		drops_extension = true;
+	if (may_look && !OidIsValid(database) && drops_taskly(statement))
 		database = MyDatabaseId;
-	}
-	if (OidIsValid(database))
+	if (OidIsValid(database) && held_count < MAX_HELD)
 		entry = database_hold(database);
 	if (entry < 0)
 	{
@@ -275,37 +274,24 @@ see_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		return;
 	}
 
-	if (drops_extension)
-	{
-		/* Until the end of the transaction: its locks are held as long. */
-		release_at_end = entry;
-		wait_until_left(entry, database);
-		run_utility(pstmt, query, read_only_tree, context, params,
-					environment, dest, completion);
-		return;
-	}
-	PG_TRY();
-	{
-		wait_until_left(entry, database);
-		run_utility(pstmt, query, read_only_tree, context, params,
-					environment, dest, completion);
-	}
-	PG_FINALLY();
-	{
-		database_release(entry);
-	}
-	PG_END_TRY();
+	held[held_count++] = entry;
+	wait_until_left(entry, database);
+	run_utility(pstmt, query, read_only_tree, context, params,
+				environment, dest, completion);
 }
 
+/*
+ * Only then do others see what the command has done, and are its locks gone. A
+ * FATAL aborts the transaction, too.
+ */
 static void
 release_after_transaction(XactEvent event, void *arg)
 {
-	if (release_at_end < 0 ||
-		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
-		 event != XACT_EVENT_PREPARE))
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
 		return;
-	database_release(release_at_end);
-	release_at_end = -1;
+	while (held_count > 0)
+		database_release(held[--held_count]);
 }
 
 void

@@ -28,8 +28,10 @@
 #include "utils/timestamp.h"
 
 #include "process/process.h"
+#include "server/activity.h"
 #include "server/clock.h"
 #include "server/database.h"
+#include "server/slot.h"
 #include "server/txn.h"
 
 /* Schedulers that may be starting at the same time. */
@@ -37,6 +39,8 @@
 /* A scheduler that left is started again after this, and ever later. */
 #define RESTART_DELAY_MS	500
 #define MAX_RESTART_DELAY_MS	60000
+/* Whether entries are short is seen only when all schedulers have looked. */
+#define LIMIT_CHECK_US		USECS_PER_SEC
 /* One that lived this long has left for a new reason. */
 #define LONG_LIFE_MS		30000
 
@@ -47,6 +51,7 @@ typedef struct Supervised
 	TimestampTz started_at;
 	TimestampTz start_after;
 	int			delay_ms;
+	bool		is_asked_for;	/* since its scheduler was started last */
 } Supervised;
 
 static Supervised *supervised = NULL;
@@ -141,6 +146,32 @@ take_requests(void)
 	} while (OidIsValid(database));
 }
 
+/* Have all entries a scheduler that has found the extension? */
+static bool
+all_entries_serve(void)
+{
+	DatabaseInfo info;
+
+	for (int i = 0; i < database_entries(); i++)
+	{
+		if (!database_info(i, &info) ||
+			info.state != SCHEDULER_RUNNING || info.wakeups == 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+log_limit_once(void)
+{
+	if (has_logged_limit || !all_entries_serve())
+		return;
+	has_logged_limit = true;
+	ereport(LOG,
+			(errmsg("taskly: all entries for databases are in use"),
+			 errhint("Raise taskly.max_databases if more databases use taskly.")));
+}
+
 /* Give entries to those who wait for one. */
 static void
 make_entries(void)
@@ -153,15 +184,13 @@ make_entries(void)
 
 		if (entry < 0)
 		{
-			if (!has_logged_limit)
-				ereport(LOG,
-						(errmsg("taskly: all entries for databases are in use"),
-						 errhint("Raise taskly.max_databases if more databases use taskly.")));
-			has_logged_limit = true;
+			log_limit_once();
 			return;
 		}
+		supervised[entry].is_asked_for = true;
 		wanted = foreach_delete_current(wanted, cell);
 	}
+	has_logged_limit = false;
 }
 
 /* ------------------------------------------------------------------------
@@ -177,6 +206,7 @@ start_scheduler(int entry, Oid database, TimestampTz now)
 	MemoryContext old_context = MemoryContextSwitchTo(launcher_context);
 
 	snprintf(name, sizeof(name), "taskly scheduler [%u]", database);
+	s->is_asked_for = false;
 	database_set_state(entry, SCHEDULER_STARTING);
 	if (process_start("scheduler", name, &args, &s->handle))
 		s->started_at = now;
@@ -196,13 +226,15 @@ forget_handle(Supervised *s)
 	s->handle = NULL;
 }
 
+/* The database is gone, or has no taskly (any more). */
 static void
-free_entry(int entry)
+free_entry(int entry, Oid database)
 {
+	slot_reclaim(database);
+	activity_give_back_all(database);
 	forget_handle(&supervised[entry]);
 	memset(&supervised[entry], 0, sizeof(Supervised));
 	database_free_entry(entry);
-	has_logged_limit = false;
 }
 
 /* Later and later, while it leaves soon after each start. */
@@ -218,6 +250,22 @@ plan_restart(int entry, TimestampTz now)
 		s->delay_ms = Min(Max(s->delay_ms, RESTART_DELAY_MS) * 2, MAX_RESTART_DELAY_MS);
 	s->start_after = now + s->delay_ms * INT64CONST(1000);
 	database_set_state(entry, SCHEDULER_WANTED);
+}
+
+/*
+ * A scheduler has found no extension, and is gone. Who has asked since it was
+ * started may have made one after that look.
+ */
+static void
+handle_not_needed(int entry, Oid database)
+{
+	if (supervised[entry].is_asked_for)
+	{
+		supervised[entry].start_after = 0;
+		database_set_state(entry, SCHEDULER_WANTED);
+	}
+	else
+		free_entry(entry, database);
 }
 
 /* Did a scheduler that was to start never come? */
@@ -240,7 +288,7 @@ handle_left(int entry, const DatabaseInfo *info, TimestampTz now)
 		supervised[entry].delay_ms = 0;
 	}
 	else if (!still_exists(info->database))
-		free_entry(entry);
+		free_entry(entry, info->database);
 	else
 		plan_restart(entry, now);
 }
@@ -279,11 +327,12 @@ tend_entry(int entry, TimestampTz now, int *starting)
 			handle_left(entry, &info, now);
 			break;
 		case SCHEDULER_NOT_NEEDED:
-			if (!info.is_held)
-				free_entry(entry);
+			if (!info.is_held && info.pid == 0)
+				handle_not_needed(entry, info.database);
 			break;
 	}
-	if (database_info(entry, &info) && info.state == SCHEDULER_WANTED)
+	/* The end of a hold wakes us. */
+	if (database_info(entry, &info) && info.state == SCHEDULER_WANTED && !info.is_held)
 		return Max(supervised[entry].start_after, now);
 	return DT_NOEND;
 }
@@ -334,6 +383,8 @@ taskly_launcher_main(Datum arg)
 		/* Entries freed in this turn may serve those who still wait. */
 		if (wanted != NIL)
 			make_entries();
+		if (wanted != NIL && !has_logged_limit)
+			next = Min(next, taskly_now() + LIMIT_CHECK_US);
 		MemoryContextSwitchTo(TopMemoryContext);
 		MemoryContextReset(turn_context);
 		process_sleep_until(next);

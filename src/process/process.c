@@ -93,7 +93,6 @@ nap_until(TimestampTz until)
 static void
 after_sleep(void)
 {
-	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 	{
@@ -109,6 +108,7 @@ process_sleep_until(TimestampTz until)
 	(void) WaitLatch(MyLatch,
 					 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 nap_until(until), TASKLY_WAIT_EVENT("TasklyMain"));
+	ResetLatch(MyLatch);
 	after_sleep();
 }
 
@@ -119,6 +119,12 @@ process_wait(WaitEventSet *set, int64 nap_us, WaitEvent *events, int max_events)
 	int			count = WaitEventSetWait(set, nap_ms, events, max_events,
 										 TASKLY_WAIT_EVENT("TasklyMain"));
 
+	/* Only what the caller is told of: it may look at no more than that. */
+	for (int i = 0; i < count; i++)
+	{
+		if (events[i].events & WL_LATCH_SET)
+			ResetLatch(MyLatch);
+	}
 	QueryCancelPending = false;
 	after_sleep();
 	return count;

@@ -62,13 +62,14 @@ static void begin(ProcessArgs *args);
 static void handle_child_signal(SIGNAL_ARGS);
 static void abandon_runs(int code, Datum arg);
 static bool take_assignments(void);
-static bool take_assignment(void);
+static bool take_assignment(bool *is_blocked);
 static void report(const Outcome *outcome);
 static bool service_runs(void);
 static void remove_run(int index);
 static void stop_runs_without_extension(void);
 static bool may_leave(void);
-static void wait_for_something(bool is_busy);
+static void wait_for_something(bool has_written);
+static void look_at_all(void);
 static void rebuild_wait_set(void);
 
 void
@@ -79,14 +80,14 @@ taskly_supervisor_main(Datum arg)
 	begin(&args);
 	for (;;)
 	{
-		bool		is_busy = take_assignments();
+		bool		has_written = take_assignments();
 
-		is_busy |= service_runs();
+		has_written |= service_runs();
 		if (slot_is_retiring(my_slot))
 			stop_runs_without_extension();
 		if (may_leave())
 			break;
-		wait_for_something(is_busy);
+		wait_for_something(has_written);
 	}
 
 	slot_retire(my_slot);
@@ -140,30 +141,29 @@ abandon_runs(int code, Datum arg)
  * ------------------------------------------------------------------------ */
 
 /*
- * Begin some of the runs in the ring; true when there may be more. Their marks
- * become durable together, before the first of them is started.
+ * Begin some of the runs in the ring; true when it had any. Their marks become
+ * durable together, before the first of them is started.
  */
 static bool
 take_assignments(void)
 {
 	int			first = run_count;
-	int			begun;
+	int			taken = 0;
+	bool		is_blocked = false;
 
-	for (begun = 0; begun < RUNS_PER_TURN; begun++)
-	{
-		if (slot_is_retiring(my_slot) || run_count >= taskly_max_shell_runs ||
-			!take_assignment())
-			break;
-	}
+	while (taken < RUNS_PER_TURN && run_count < taskly_max_shell_runs &&
+		   !is_blocked && !slot_is_retiring(my_slot) &&
+		   take_assignment(&is_blocked))
+		taken++;
 	txn_wait_for_commits();
 	for (int i = first; i < run_count; i++)
 		shell_run_start(supervised[i].run);
-	return begun == RUNS_PER_TURN;
+	return taken > 0;
 }
 
-/* False: there is none. */
+/* False: there is none. *is_blocked: a lock was in the way. */
 static bool
-take_assignment(void)
+take_assignment(bool *is_blocked)
 {
 	Assignment	assignment;
 	Outcome		outcome;
@@ -173,14 +173,15 @@ take_assignment(void)
 		return false;
 	run = shell_run_begin(&assignment, &outcome);
 	if (run == NULL)
-		report(&outcome);
-	else
 	{
-		supervised[run_count].run = run;
-		supervised[run_count].is_ready = true;
-		run_count++;
-		wait_set_is_stale = true;
+		*is_blocked = outcome.kind == OUTCOME_LOCKED;
+		report(&outcome);
+		return true;
 	}
+	supervised[run_count].run = run;
+	supervised[run_count].is_ready = true;
+	run_count++;
+	wait_set_is_stale = true;
 	return true;
 }
 
@@ -199,8 +200,9 @@ report(const Outcome *outcome)
 
 /*
  * Look after those to which something has happened, or whose time has come;
- * true when there may be more. Ends become durable together, and nobody hears of
- * one before.
+ * true when one had ended. Ends become durable together, and nobody hears of one
+ * before. What cannot be written may have waited for a lock: one such wait a
+ * turn, or those who are to be stopped would wait for all of them.
  */
 static bool
 service_runs(void)
@@ -209,17 +211,22 @@ service_runs(void)
 	ShellRun   *ended[RUNS_PER_TURN];
 	Outcome		outcomes[RUNS_PER_TURN];
 	int			ended_count = 0;
-	int			i;
+	bool		has_recorded = false;
+	bool		may_write = true;
 
 	/* From the end: the last one takes the place of one that is removed. */
-	for (i = run_count - 1; i >= 0 && ended_count < RUNS_PER_TURN; i--)
+	for (int i = run_count - 1; i >= 0 && ended_count < RUNS_PER_TURN; i--)
 	{
 		Supervised *s = &supervised[i];
+		ShellRunState state;
 
 		if (!s->is_ready && shell_run_look_at_us(s->run) > now_us)
 			continue;
 		s->is_ready = false;
-		if (shell_run_service(s->run, &outcomes[ended_count]))
+		state = shell_run_service(s->run, may_write, &outcomes[ended_count]);
+		has_recorded |= state != SHELL_RUN_GOES_ON;
+		may_write &= state != SHELL_RUN_NOT_RECORDED;
+		if (state == SHELL_RUN_RECORDED)
 		{
 			ended[ended_count++] = s->run;
 			remove_run(i);
@@ -231,7 +238,7 @@ service_runs(void)
 		shell_run_close(ended[j]);
 		report(&outcomes[j]);
 	}
-	return i >= 0;
+	return has_recorded;
 }
 
 static void
@@ -289,8 +296,12 @@ look_again_at_us(void)
 	return look_at_us;
 }
 
+/*
+ * After bookkeeping all are looked at once more: a wait for a lock or a commit
+ * takes wake-ups that were for us.
+ */
 static void
-wait_for_something(bool is_busy)
+wait_for_something(bool has_written)
 {
 	WaitEvent	events[EVENTS_PER_TURN];
 	int64		nap_us = look_again_at_us();
@@ -298,8 +309,11 @@ wait_for_something(bool is_busy)
 
 	if (nap_us != SHELL_RUN_NEVER)
 		nap_us = Max(nap_us - taskly_monotonic_us(), 0);
-	if (is_busy)
+	if (has_written)
+	{
+		look_at_all();
 		nap_us = 0;
+	}
 	else
 		pgstat_report_stat(run_count == 0);
 	if (wait_set_is_stale)
@@ -310,12 +324,16 @@ wait_for_something(bool is_busy)
 		if (events[i].events & WL_SOCKET_READABLE)
 			supervised[(intptr_t) events[i].user_data].is_ready = true;
 		else
-		{
-			/* The latch: a child's end, or a cancel. */
-			for (int j = 0; j < run_count; j++)
-				supervised[j].is_ready = true;
-		}
+			look_at_all();
 	}
+}
+
+/* The latch was set: a child's end, a cancel, or an assignment. */
+static void
+look_at_all(void)
+{
+	for (int i = 0; i < run_count; i++)
+		supervised[i].is_ready = true;
 }
 
 /*

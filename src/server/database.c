@@ -71,7 +71,6 @@ static int	my_entry = -1;		/* as its scheduler */
 
 static void detach_launcher(int code, Datum arg);
 static void detach_scheduler(int code, Datum arg);
-static void release_at_exit(int code, Datum arg);
 
 static void
 wake_process(int proc_number)
@@ -209,9 +208,9 @@ void
 database_free_entry(int entry)
 {
 	SpinLockAcquire(&entries[entry].mutex);
+	Assert(entries[entry].holds == 0);
 	entries[entry].state = SCHEDULER_NONE;
-	if (entries[entry].holds == 0)
-		entries[entry].database = InvalidOid;
+	entries[entry].database = InvalidOid;
 	SpinLockRelease(&entries[entry].mutex);
 }
 
@@ -473,34 +472,18 @@ database_hold(Oid database)
 			e->holds++;
 		SpinLockRelease(&e->mutex);
 		if (is_ours)
-		{
-			before_shmem_exit(release_at_exit, Int32GetDatum(i));
 			return i;
-		}
 	}
 	return -1;
-}
-
-static void
-drop_hold(int entry)
-{
-	SpinLockAcquire(&entries[entry].mutex);
-	entries[entry].holds--;
-	SpinLockRelease(&entries[entry].mutex);
-	wake_launcher();
-}
-
-static void
-release_at_exit(int code, Datum arg)
-{
-	drop_hold(DatumGetInt32(arg));
 }
 
 void
 database_release(int entry)
 {
-	cancel_before_shmem_exit(release_at_exit, Int32GetDatum(entry));
-	drop_hold(entry);
+	SpinLockAcquire(&entries[entry].mutex);
+	entries[entry].holds--;
+	SpinLockRelease(&entries[entry].mutex);
+	wake_launcher();
 }
 
 ConditionVariable *

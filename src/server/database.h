@@ -122,7 +122,7 @@ extern ConditionVariable *database_finished_cv(int entry);
 
 /* --- eviction (DROP DATABASE and its like) -------------------------- */
 
-/* Keep taskly's processes out of a database; undone by the release, or at this process's exit. */
+/* Keep taskly's processes out of a database, until the release. */
 extern int	database_hold(Oid database);	/* entry, or -1: nothing to hold */
 extern void database_release(int entry);
 extern ConditionVariable *database_left_cv(int entry);

@@ -226,33 +226,23 @@ slot_state(int slot)
 	return ((volatile WorkerSlot *) &slots[slot])->state;
 }
 
-/*
- * A worker without a scheduler sees that its slot has another generation and
- * exits; until then the slot stays taken.
- */
 void
-slot_terminate_orphans(Oid database)
+slot_reclaim(Oid database)
 {
+	LWLockAcquire(shmem_slots_lock(), LW_EXCLUSIVE);
 	for (int i = 0; i < slot_count(); i++)
 	{
-		int			pid = 0;
-
-		LWLockAcquire(shmem_slots_lock(), LW_EXCLUSIVE);
-		if (slots[i].state != SLOT_FREE && slots[i].database == database)
+		/* A process that is yet to attach will find the slot is not its own. */
+		if (slots[i].database == database &&
+			(slots[i].state == SLOT_LEFT || slots[i].state == SLOT_RESERVED))
 		{
-			if (slots[i].state == SLOT_READY)
-			{
-				slots[i].is_retiring = true;
-				pid = slots[i].pid;
-			}
-			else
-				slots[i].state = SLOT_FREE;
+			slots[i].state = SLOT_FREE;
 			slots[i].generation = 0;
+			slots[i].database = InvalidOid;
 		}
-		LWLockRelease(shmem_slots_lock());
-		if (pid != 0)
-			slot_wake(i);
 	}
+	LWLockRelease(shmem_slots_lock());
+	wake_schedulers_in_need();
 }
 
 bool
@@ -360,35 +350,36 @@ slot_attach(int slot, uint64 generation)
 	return is_ours;
 }
 
-/* Wake the scheduler that owns a slot. */
-static void
+/* Wake the scheduler that owns a slot; false when there is none. */
+static bool
 wake_owner(WorkerSlot *s)
 {
 	for (int i = 0; i < database_entries(); i++)
 	{
 		DatabaseInfo info;
 
-		if (database_info(i, &info) && info.database == s->database)
+		if (database_info(i, &info) && info.database == s->database && info.pid != 0)
+		{
 			database_wake_scheduler(i);
+			return true;
+		}
 	}
+	return false;
 }
 
+/* With its scheduler gone, nobody else would clear up. */
 static void
 leave_slot(int code, Datum arg)
 {
-	WorkerSlot *s = &slots[DatumGetInt32(arg)];
-	bool		is_orphan;
+	int			slot = DatumGetInt32(arg);
 
 	LWLockAcquire(shmem_slots_lock(), LW_EXCLUSIVE);
-	is_orphan = s->generation == 0;
-	s->state = is_orphan ? SLOT_FREE : SLOT_LEFT;
-	s->pid = 0;
-	s->proc_number = -1;
+	slots[slot].state = SLOT_LEFT;
+	slots[slot].pid = 0;
+	slots[slot].proc_number = -1;
 	LWLockRelease(shmem_slots_lock());
-	if (is_orphan)
-		wake_schedulers_in_need();
-	else
-		wake_owner(s);
+	if (!wake_owner(&slots[slot]))
+		slot_reclaim(slots[slot].database);
 }
 
 bool
@@ -408,7 +399,7 @@ slot_next_assignment(int slot, Assignment *assignment)
 		ring_used(&s->assign_head, &s->assign_tail) < s->refill_mark)
 	{
 		s->refill_mark = 0;
-		wake_owner(s);
+		(void) wake_owner(s);
 	}
 	return true;
 }
@@ -431,7 +422,7 @@ slot_report(int slot, const Outcome *outcomes, int count)
 		s->outcomes[(tail + i) % SLOT_OUTCOMES] = outcomes[i];
 	pg_write_barrier();
 	pg_atomic_write_u64(&s->outcome_tail, tail + count);
-	wake_owner(s);
+	(void) wake_owner(s);
 }
 
 void

@@ -92,8 +92,8 @@ extern int	slot_reserve_supervisor(int entry, Oid database, uint64 *generation);
 extern void slot_free(int slot);
 extern SlotState slot_state(int slot);
 
-/* Free slots that a scheduler of this database left behind when it died. */
-extern void slot_terminate_orphans(Oid database);
+/* Free what a database without a scheduler has left behind. */
+extern void slot_reclaim(Oid database);
 
 /* True and pushed unless the ring is full. */
 extern bool slot_assign(int slot, const Assignment *assignment);

@@ -128,13 +128,6 @@ wake_has_run(int64 run_id)
 	return false;
 }
 
-/* Does the current database have a scheduler to be told of a dropped extension? */
-static bool
-has_scheduler(void)
-{
-	return database_my_entry() >= 0;
-}
-
 static void
 hand_over(void)
 {
@@ -142,10 +135,9 @@ hand_over(void)
 
 	if (pending.extension)
 	{
-		if (has_scheduler())
-			pending.everything = true;
-		else
-			database_request_scheduler(MyDatabaseId);
+		/* The present scheduler, if any, may have seen that there was none. */
+		pending.everything = true;
+		database_request_scheduler(MyDatabaseId);
 	}
 	if (pending.everything || pending.settings)
 	{

@@ -120,8 +120,7 @@ catalog_home_id_or_error(void)
 	if (!catalog_home_id(&home_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the tasks of database \"%s\" are parked",
-						get_database_name(MyDatabaseId)),
+				 errmsg("the tasks of this database are parked"),
 				 errdetail("They were copied from another database."),
 				 errhint("Run SELECT taskly.adopt() to let them run here.")));
 	return home_id;

@@ -40,6 +40,7 @@ SELECT taskly.submit('VACUUM t') AS id \gset
 SELECT is(ends(:id), 'succeeded', 'VACUUM runs');
 SELECT is(atomic, false, 'on its own') FROM taskly.runs WHERE run_id = :id;
 SELECT taskly.submit('CREATE INDEX CONCURRENTLY t_n ON t (n)') AS id \gset
+CALL settle(:id);
 SELECT is(ends(:id), 'succeeded', 'so does CREATE INDEX CONCURRENTLY');
 SELECT ok(indisvalid, 'to its end') FROM pg_index WHERE indexrelid = 't_n'::regclass;
 CREATE PROCEDURE halves() LANGUAGE plpgsql AS 'BEGIN INSERT INTO t VALUES (101); COMMIT; INSERT INTO t VALUES (1 / 0); END';

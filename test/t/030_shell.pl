@@ -258,7 +258,53 @@ sub stubborn
 	is(column($run, 'status'), 'running', 'its own end is not recorded yet');
 	$locker->query_safe('COMMIT');
 	is(end_of($run), 'succeeded', 'it is as soon as the row is free');
+
+	# A wait for a lock takes wake-ups of the process that waits.
+	my $other = submit(stubborn("$dir/blocked"));
+	my @pids = pids_in("$dir/blocked", 2);
+	$locker->query_safe('BEGIN; LOCK TABLE taskly.finished_run');
+	$run = submit('true');
+	poll_ok("SELECT count(*) FROM ($supervisor) s JOIN pg_locks USING (pid) WHERE NOT granted", '1',
+		'a supervisor waits for a table');
+	sql("SELECT taskly.cancel($other)");
+	all_end_ok('a cancel that comes meanwhile is heard', @pids);
+	$locker->query_safe('COMMIT');
+	is(end_of($other), 'cancelled', 'and recorded when the table is free');
+	is(end_of($run), 'succeeded', 'as is what it waited with');
 	$locker->quit;
+}
+
+# Nothing is started before the attempt is durable, on synchronous standbys too.
+{
+	my $local = 'SET synchronous_commit = local';
+	$node->safe_psql('postgres', "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+	$node->reload;
+	# The server waits for standbys once its checkpointer has read the setting.
+	poll_until(sub {
+		my $late;
+		$node->psql('postgres', "SELECT pg_logical_emit_message(true, '', '')",
+			timeout => 1, timed_out => \$late);
+		return $late;
+	});
+	my $run = sql("$local; SELECT taskly.submit('touch $dir/durable', kind => 'shell')");
+	poll_ok("SELECT wait_event FROM pg_stat_activity WHERE pid = ($supervisor)", 'SyncRep', 'a start mark waits for a standby');
+	ok(!-e "$dir/durable", 'so does the command');
+	is(sql("$local; SELECT taskly.cancel($run)"), 't', 'a run can be cancelled there');
+	$node->safe_psql('postgres', 'ALTER SYSTEM RESET synchronous_standby_names');
+	$node->reload;
+	is(end_of($run), 'cancelled', 'it is');
+	ok(!-e "$dir/durable", 'and was never started');
+}
+
+# A row that does not carry the mark of the attempt any more is somebody else's.
+{
+	my $run = submit("[ \$TASKLY_ATTEMPT -gt 1 ] || while [ ! -e $dir/stolen ]; do sleep 0.05; done");
+	$node->poll_query_until('postgres', "SELECT status FROM taskly.runs WHERE run_id = $run", 'running');
+	sql("UPDATE taskly.pending_run SET started_at = NULL, incarnation = NULL, pid = NULL WHERE run_id = $run");
+	append_to_file("$dir/stolen", '');
+	is(end_of($run), 'succeeded', 'a run whose mark was taken away is run again');
+	is(sql("SELECT string_agg(attempt || ' ' || status, ', ') FROM taskly.attempts WHERE run_id = $run"), '2 succeeded',
+		'and the first attempt is not recorded');
 }
 
 # Rights are asked again when a run starts.
@@ -374,7 +420,8 @@ sub stubborn
 	sql(q{SELECT count(taskly.submit('sleep 0.3', kind => 'shell', priority => -1)) FROM generate_series(1, 6)});
 	poll_ok(q{SELECT string_agg(DISTINCT status || attempt, ' ') FROM taskly.runs WHERE priority < 0}, 'succeeded1',
 		'runs for which there are no descriptors wait, and all succeed at their first attempt');
-	like(slurp_file($node->logfile), qr/could not start a shell run: Too many open files/, 'the log says so');
+	is(scalar(() = slurp_file($node->logfile) =~ /could not start a shell run: Too many open files/g), 1,
+		'the log says so, once');
 	$node->append_conf('postgresql.conf', 'max_files_per_process = 1000');
 }
 

@@ -1,0 +1,84 @@
+# How soon runs start. Sourced by test/bench/run.
+
+readonly DELAY_SAMPLES=500
+readonly LATENESS_TASKS=30
+readonly LATENESS_SECONDS=30
+
+# One run at a time, a moment after the one before has ended, so that the worker is there and idle.
+measure_delay()
+{
+	local p50 p99 max count
+
+	restart_server 4 && fresh_database || return
+	query -v samples="$DELAY_SAMPLES" >/dev/null <<'ENDSQL' || return
+CREATE TABLE bench.sample (run_id bigint PRIMARY KEY, committed_at timestamptz NOT NULL);
+SELECT taskly.define('no-op', 'SELECT 1');
+CREATE PROCEDURE bench.enqueue_one_by_one(samples int) LANGUAGE plpgsql AS $$
+DECLARE
+	run_ids bigint[];
+	instants timestamptz[];
+BEGIN
+	FOR n IN 1 .. samples LOOP
+		run_ids[n] := taskly.enqueue('no-op');
+		COMMIT;
+		instants[n] := bench.committed_at();
+		IF taskly.wait(run_ids[n], '10 seconds') IS DISTINCT FROM 'succeeded' THEN
+			RAISE 'run % did not succeed', run_ids[n];
+		END IF;
+		COMMIT;
+		PERFORM pg_sleep(0.002 + random() * 0.004);
+	END LOOP;
+	INSERT INTO bench.sample SELECT * FROM unnest(run_ids, instants);
+END
+$$;
+-- the first call loads the extension, the first run starts a worker
+SELECT bench.committed_at();
+CALL bench.enqueue_one_by_one(20);
+TRUNCATE bench.sample;
+CHECKPOINT;
+CALL bench.enqueue_one_by_one(:samples);
+ENDSQL
+	read -r count p50 p99 max < <(query -F ' ' -c "
+		SELECT count(*), $(milliseconds_at 'started_at - committed_at' 0.5 0.99 1)
+		FROM bench.sample JOIN taskly.finished_run USING (run_id)")
+	[ "${count:-0}" = "$DELAY_SAMPLES" ] || { say "samples: ${count:-none}"; return 1; }
+	report "delay, commit of enqueue() to start: p50 of $count" "$p50 ms" \
+		'under 0.3 ms' "$(verdict "$p50 < 0.3")"
+	report '… p99' "$p99 ms (max $max)" 'under 2 ms' "$(verdict "$p99 < 2")"
+}
+
+# SQL for the percentiles $2… of the interval $1, in milliseconds.
+milliseconds_at()
+{
+	local interval=$1 p
+
+	shift
+	for p; do
+		echo "round(1000 * (percentile_disc($p) WITHIN GROUP (ORDER BY extract(epoch FROM $interval)))::numeric, 3)"
+	done | paste -sd ,
+}
+
+# All tasks are due at the same instant, which is the worst there is.
+measure_lateness()
+{
+	local expected=$((LATENESS_TASKS * LATENESS_SECONDS)) count p50 p99 max
+
+	restart_server 4 && fresh_database || return
+	query >/dev/null -c "
+		SELECT taskly.schedule('every second ' || n, 'every 1 second', 'SELECT 1')
+		FROM generate_series(1, $LATENESS_TASKS) n" || return
+	# Two seconds for workers to come, and one more for the last run to end.
+	sleep $((LATENESS_SECONDS + 3))
+	query >/dev/null -c 'SELECT taskly.pause_all()'
+	wait_until 30 "SELECT count(*) = 0 FROM taskly.runs WHERE status = 'running'" || return
+	read -r count p50 p99 max < <(query -F ' ' -c "
+		SELECT count(*), $(milliseconds_at 'started_at - scheduled_for' 0.5 0.99 1)
+		FROM taskly.finished_run, (
+			SELECT min(scheduled_for) AS at FROM taskly.finished_run) first
+		WHERE status = 'succeeded' AND scheduled_for >= first.at + interval '2 seconds'
+			AND scheduled_for < first.at + interval '$((LATENESS_SECONDS + 2)) seconds'")
+	report "lateness of $LATENESS_TASKS tasks every second, for $LATENESS_SECONDS s: fires" \
+		"$count of $expected" all "$(verdict "$count == $expected")"
+	report '… p50' "$p50 ms"
+	report '… p99' "$p99 ms (max $max)" 'under 5 ms' "$(verdict "$p99 < 5")"
+}

@@ -1,0 +1,203 @@
+# Crashes: whatever process is killed, and however the server stops, an atomic run has its effect
+# exactly once, a run that was started otherwise is lost and follows on_lost, no run stays running,
+# and all that waited runs afterwards.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use TasklyTest;
+use Test::More;
+
+my $dir = PostgreSQL::Test::Utils::tempdir();
+my $node = new_node('main', q{
+max_worker_processes = 24
+taskly.max_workers = 5
+taskly.enable_shell = on
+taskly.kill_grace = '200ms'
+restart_after_crash = on
+});
+
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION taskly;
+	CREATE TABLE effect (case_name text, kind text, run_id bigint);
+	CREATE TABLE gate (case_name text PRIMARY KEY);
+	CREATE TABLE ledger (run_id bigint);
+	SELECT taskly.create_queue('narrow', max_running => 1);
+	CREATE PROCEDURE wait_for_gate(name text) LANGUAGE plpgsql AS $$
+	BEGIN
+		WHILE NOT EXISTS (SELECT FROM gate WHERE case_name = name) LOOP
+			PERFORM pg_sleep(0.02);
+		END LOOP;
+	END $$;
+});
+
+# The processes of taskly, as "pid type".
+sub processes
+{
+	my $list = $node->safe_psql('postgres', q{
+		SELECT pid || ' ' || replace(backend_type, 'taskly ', '') FROM pg_stat_activity
+		WHERE backend_type LIKE 'taskly %' ORDER BY pid});
+
+	return split /\n/, $list;
+}
+
+sub is_alive
+{
+	my ($pid) = @_;
+
+	return kill(0, $pid) && -e "/proc/$pid" && slurp_file("/proc/$pid/stat") !~ /\) Z/;
+}
+
+# After a crash of the postmaster the others leave by themselves, and only then it can start again.
+sub start_again
+{
+	my @pids = map { /^(\d+)/ } @_;
+
+	ok(poll_until(sub { !grep { eval { is_alive($_) } } @pids }), 'the other processes end')
+	  or diag("of @_");
+	unlink $node->data_dir . '/postmaster.pid';
+	$node->start;
+}
+
+my %stop = (
+	'postmaster killed' => sub { my @others = processes(); $node->kill9; start_again(@others) },
+	'immediate shutdown' => sub { $node->stop('immediate'); $node->start },
+	'fast shutdown' => sub { $node->stop('fast'); $node->start });
+
+# Kills what the case names while one run of every kind is in execution and others wait.
+sub run_case
+{
+	my ($case) = @_;
+	my $file = "$dir/" . $case =~ s/ /_/gr;
+	my $note = "INSERT INTO effect VALUES ('$case', %s, current_setting('taskly.run_id')::bigint)";
+	my %run;
+
+	my $submit = sub {
+		my ($kind, $command, $options) = @_;
+
+		$run{$kind} = $node->safe_psql('postgres',
+			"SELECT taskly.submit(\$c\$$command\$c\$, $options)");
+	};
+	foreach my $on_lost ('retry', 'fail')
+	{
+		$submit->("autocommit $on_lost",
+			sprintf($note, "'autocommit $on_lost'") . "; CALL wait_for_gate('$case')",
+			"atomic => false, on_lost => '$on_lost', backoff => 'none'");
+		$submit->("shell $on_lost",
+			"echo $on_lost >>$file; while [ ! -e $file.gate ]; do sleep 0.05; done",
+			"kind => 'shell', on_lost => '$on_lost', backoff => 'none'");
+	}
+	$submit->('atomic', sprintf($note, "'atomic'") . "; CALL wait_for_gate('$case')", "queue => 'narrow'");
+	$submit->('queued', sprintf($note, "'queued'"), "queue => 'narrow'");
+	$submit->('future', sprintf($note, "'future'"), "run_at => now() + interval '1 day'");
+	poll_ok($node, 'postgres', sprintf(q{
+		SELECT count(*) FROM taskly.runs WHERE run_id IN (%s) AND status = 'running'},
+		join ',', values %run), '5', "$case: five runs are in execution");
+	ok(poll_until(sub { -e $file && (() = slurp_file($file) =~ /\n/g) == 2 }),
+		"$case: the shell runs have begun");
+	poll_ok($node, 'postgres', "SELECT count(*) FROM effect WHERE case_name = '$case'", '2',
+		"$case: the autocommit runs have had their effect");
+
+	if (exists $stop{$case})
+	{
+		$stop{$case}->();
+	}
+	else
+	{
+		my ($pid) = $case eq 'worker killed'
+		  ? $node->safe_psql('postgres', "SELECT pid FROM taskly.runs WHERE run_id = $run{atomic}")
+		  : map { /^(\d+) \Q@{[$case =~ s, killed,,r]}\E$/ } processes();
+		ok(kill(9, $pid), "$case: pid $pid");
+		ok(poll_until(sub { !eval { is_alive($pid) } }), "$case: it is gone");
+	}
+	append_to_file("$file.gate", '');
+	ok(poll_until(sub { defined(my $code = $node->psql('postgres', "INSERT INTO gate VALUES ('$case')")) && 1 }),
+		"$case: the server is back");
+	poll_ok($node, 'postgres', "SELECT count(*) FROM gate WHERE case_name = '$case'", '1', "$case: the gate is open");
+
+	foreach my $kind ('atomic', 'queued', 'autocommit retry', 'shell retry')
+	{
+		is(run_end($node, 'postgres', $run{$kind}), 'succeeded', "$case: $kind succeeds");
+	}
+	foreach my $kind ('autocommit fail', 'shell fail')
+	{
+		is(run_end($node, 'postgres', $run{$kind}), 'lost', "$case: $kind is lost");
+	}
+	is( $node->safe_psql('postgres', qq{
+			SELECT string_agg(kind || ' ' || n, ', ' ORDER BY kind)
+			FROM (SELECT kind, count(*) AS n FROM effect WHERE case_name = '$case' GROUP BY kind) e}),
+		'atomic 1, autocommit fail 1, autocommit retry 2, queued 1',
+		"$case: effects, once unless it was tried again");
+	is(join(' ', sort split /\n/, slurp_file($file)), 'fail retry retry', "$case: effects of shell runs");
+	is( $node->safe_psql('postgres', sprintf(q{
+			SELECT string_agg(status || ' ' || attempt || CASE WHEN is_final THEN ' final' ELSE '' END, ', ' ORDER BY attempt)
+			FROM taskly.attempts WHERE run_id IN (%s)}, join ',', @run{'autocommit retry', 'shell retry'})),
+		'lost 1, lost 1, succeeded 2 final, succeeded 2 final', "$case: a lost attempt is in history");
+	is( $node->safe_psql('postgres', "SELECT attempt FROM taskly.attempts WHERE run_id = $run{atomic}"),
+		'1', "$case: a crash costs an atomic run no attempt");
+	is( $node->safe_psql('postgres', "SELECT status FROM taskly.runs WHERE run_id = $run{future}"),
+		'scheduled', "$case: what is due later waits on");
+	$node->safe_psql('postgres', "SELECT taskly.cancel($run{future})");
+}
+
+run_case($_) foreach ('worker killed', 'scheduler killed', 'supervisor killed', 'launcher killed',
+	'postmaster killed', 'immediate shutdown', 'fast shutdown');
+check_settled($node, 'postgres');
+
+# The loop: somebody is killed again and again while thousands of runs are in flight. How far a
+# round goes is measured in runs, so that it means the same on a slow machine.
+{
+	my ($runs, $rounds) = (3000, 8);
+	my $seed = $ENV{TASKLY_SEED} // int(rand(1_000_000));
+	my $done = 0;
+	my $count = sub {
+		my $result = '';
+		my $code = $node->psql('postgres', 'SELECT count(*) FROM ledger', stdout => \$result);
+		return defined $code && $code == 0 ? $result : -1;
+	};
+
+	note("seed $seed; set TASKLY_SEED to it to have the same choices");
+	srand($seed);
+	$node->safe_psql('postgres', qq{
+		SELECT taskly.define('row', 'INSERT INTO ledger VALUES (current_setting(''taskly.run_id'')::bigint); SELECT pg_sleep(0.01)');
+		SELECT count(*) FROM taskly.enqueue_many('row', array_fill('{}'::jsonb, '{$runs}'))});
+	foreach my $round (1 .. $rounds)
+	{
+		my $until = $done + 20 + int(rand(120));
+		my @alive;
+
+		ok(poll_until(sub { ($done = $count->()) >= $until }), "round $round: runs go on ($until)")
+		  or diag("stands at $done");
+		poll_until(sub { @alive = eval { processes() }; @alive > 2 });
+		my ($pid, $type) = split / /, $alive[int(rand(@alive))];
+		note("round $round: $done rows, kills $type $pid");
+		kill 9, $pid;
+		poll_until(sub { !eval { is_alive($pid) } });
+	}
+	cmp_ok($done, '<', $runs, 'the last round has killed something in the middle of it');
+	poll_ok($node, 'postgres', q{SELECT count(*) FROM taskly.runs WHERE task = 'row' AND finished_at IS NULL},
+		'0', 'no run is left');
+	is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT run_id) FROM ledger'),
+		"$runs|$runs", 'each run has inserted exactly one row');
+	is( $node->safe_psql('postgres', q{
+			SELECT status, count(*), count(DISTINCT run_id), max(attempt) FROM taskly.attempts
+			WHERE task = 'row' GROUP BY 1}),
+		"succeeded|$runs|$runs|1", 'each run has succeeded exactly once');
+	is( $node->safe_psql('postgres', q{
+			SELECT count(*) FROM ledger l FULL JOIN (SELECT run_id FROM taskly.runs WHERE task = 'row') r USING (run_id)
+			WHERE l.run_id IS NULL OR r.run_id IS NULL}),
+		'0', 'the rows are those of the runs');
+	poll_ok($node, 'postgres', q{SELECT runs FROM taskly.tasks WHERE name = 'row'}, $runs, 'the task counts them')
+	  if 0;
+}
+check_settled($node, 'postgres');
+is(count_in_log($node, qr/PANIC:|TRAP:|ERROR:  XX|could not start background process/), 0, 'nothing else went wrong');
+$node->stop('fast');
+
+done_testing();

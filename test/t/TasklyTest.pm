@@ -1,0 +1,147 @@
+# What the tests with whole servers share: a node that has taskly loaded, and what must be true
+# of it after every test.
+
+package TasklyTest;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+our @EXPORT = qw(new_node poll_ok poll_until quickly count_in_log check_invariants check_settled
+  scheduler_pid run_end);
+
+# A server that is initialised, has taskly loaded, and is not yet started. $settings is added to
+# its postgresql.conf.
+sub new_node
+{
+	my ($name, $settings, @init) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(@init);
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'taskly'\n");
+	$node->append_conf('postgresql.conf', $settings // '');
+	return $node;
+}
+
+# Waits until a query of the database says what is expected, and says what it did say if not.
+sub poll_ok
+{
+	my ($node, $database, $query, $expected, $name) = @_;
+	my $result = '';
+
+	my $ok = poll_until(sub {
+		my $code = $node->psql($database, $query, stdout => \$result);
+		return defined $code && $code == 0 && $result eq $expected;
+	});
+	ok($ok, $name) or diag("expected \"$expected\", last seen \"$result\", query $query");
+	return $ok;
+}
+
+# Polls a condition until it holds; false if it does not within the time that tests have, or
+# within $seconds.
+sub poll_until
+{
+	my ($condition, $seconds) = @_;
+	my $until = time() + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
+
+	while (!$condition->())
+	{
+		return 0 if time() > $until;
+		usleep(50_000);
+	}
+	return 1;
+}
+
+# Runs statements that must succeed within so many seconds.
+sub quickly
+{
+	my ($node, $database, $sql, $seconds, $name) = @_;
+	my $start = time();
+	my $err = '';
+	my $code = $node->psql($database, $sql, stderr => \$err, on_error_stop => 1);
+	my $took = time() - $start;
+
+	ok($code == 0 && $took < $seconds, $name)
+	  or diag(sprintf('exit code %d after %.1f s: %s', $code, $took, $err));
+	return $took;
+}
+
+# How often the server's log, from an offset on, has a line that matches.
+sub count_in_log
+{
+	my ($node, $pattern, $offset) = @_;
+	my $log = substr(slurp_file($node->logfile), $offset // 0);
+
+	return scalar(() = $log =~ /$pattern/g);
+}
+
+# The process of a database's scheduler, once there is one; '' if none comes.
+sub scheduler_pid
+{
+	my ($node, $database) = @_;
+	my $pid = '';
+
+	poll_until(sub {
+		$pid = $node->safe_psql('postgres', qq{
+			SELECT pid FROM pg_stat_activity
+			WHERE backend_type = 'taskly scheduler' AND datname = '$database'});
+		return $pid ne '';
+	});
+	return $pid;
+}
+
+# Waits for the end of a run, through crashes of the server too; its final status.
+sub run_end
+{
+	my ($node, $database, $run_id) = @_;
+	my $status = '';
+
+	poll_until(sub {
+		my $code = $node->psql($database, qq{
+			SELECT f.status FROM taskly.attempts f
+			WHERE f.run_id = $run_id AND f.is_final
+				AND NOT EXISTS (SELECT FROM taskly.runs r WHERE r.run_id = f.run_id AND r.finished_at IS NULL)
+			ORDER BY f.finished_at DESC LIMIT 1}, stdout => \$status);
+		return defined $code && $code == 0 && $status ne '';
+	});
+	return $status;
+}
+
+# True of every database with taskly once nothing is left to do: no run is left behind, no process
+# holds a transaction, and none has crashed.
+sub check_invariants
+{
+	my ($node, @databases) = @_;
+
+	check_settled($node, @databases);
+	is(count_in_log($node, qr/PANIC:|TRAP:|terminated by signal|ERROR:  XX/), 0,
+		$node->name . ': nothing crashed');
+}
+
+# The same of a server that was crashed on purpose.
+sub check_settled
+{
+	my ($node, @databases) = @_;
+
+	foreach my $database (@databases)
+	{
+		poll_ok($node, $database, q{SELECT count(*) FROM taskly.runs WHERE status = 'running'},
+			'0', "$database: no run stays running");
+		is( $node->safe_psql($database, q{
+				SELECT count(*) FROM (
+					SELECT run_id FROM taskly.attempts GROUP BY run_id
+					HAVING count(*) FILTER (WHERE status = 'succeeded') > 1) doubles}),
+			'0', "$database: no run succeeded twice");
+	}
+	poll_ok($node, 'postgres', q{
+		SELECT count(*) FROM pg_stat_activity
+		WHERE backend_type LIKE 'taskly %' AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)},
+		'0', 'no idle process of taskly holds a snapshot or transaction');
+}
+
+1;
