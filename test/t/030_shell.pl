@@ -13,7 +13,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $timeout = $PostgreSQL::Test::Utils::timeout_default;
 
-$node->init;
+$node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'taskly'
 taskly.enable_shell = on
