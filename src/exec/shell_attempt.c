@@ -46,7 +46,8 @@ static const Obstacle is_too_late = {
 };
 
 static OutcomeKind look(ShellAttempt *attempt, RunRow *row, const Obstacle **obstacle);
-static const Obstacle *find_obstacle(const RunRow *row);
+static const Obstacle *find_obstacle(const RunRow *row,
+									 const RunDefinition *definition);
 static void fill_spec(ShellAttempt *attempt, const RunRow *row);
 static void show(ShellAttempt *attempt, const RunRow *row);
 static OutcomeKind lock_our_row(ShellAttempt *attempt, RunRow *row);
@@ -115,16 +116,18 @@ look(ShellAttempt *attempt, RunRow *row, const Obstacle **obstacle)
 	else if (attempt->definition.kind != RUN_KIND_SHELL)
 		return OUTCOME_LOOK_AGAIN;
 	else
-		*obstacle = find_obstacle(row);
+		*obstacle = find_obstacle(row, &attempt->definition);
 	return OUTCOME_ENDED;
 }
 
 static const Obstacle *
-find_obstacle(const RunRow *row)
+find_obstacle(const RunRow *row, const RunDefinition *definition)
 {
 	if (!taskly_enable_shell)
 		return &shell_is_off;
-	if (!rights_may_run_shell(run_oid(row, RUN_COL_OWNER)))
+	/* A task may have been given to somebody else since the run was made. */
+	if (run_oid(row, RUN_COL_OWNER) != definition->owner ||
+		!rights_may_run_shell(definition->owner))
 		return &owner_has_no_right;
 	if (!run_is_null(row, RUN_COL_DEADLINE_AT) &&
 		run_time(row, RUN_COL_DEADLINE_AT) <= taskly_now())

@@ -215,10 +215,7 @@ void
 agenda_fired(AgendaEntry *entry, TimestampTz fire_at)
 {
 	entry->last_fire = fire_at;
-	if (entry->schedule.kind == SCHEDULE_AFTER_FINISH)
-		set_next(entry, DT_NOEND);
-	else
-		set_next(entry, next_of(entry, DT_NOBEGIN));
+	set_next(entry, next_of(entry, DT_NOBEGIN));
 }
 
 void
@@ -286,6 +283,21 @@ agenda_latest_due(const AgendaEntry *entry, TimestampTz now, int64 *missed)
 		(*missed)++;
 	}
 	return latest_before(entry, latest, Min(now, entry->ends_at));
+}
+
+void
+agenda_skip_until(TimestampTz now)
+{
+	HASH_SEQ_STATUS scan;
+	AgendaEntry *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->next_fire < now &&
+			(entry->schedule.kind == SCHEDULE_CRON || entry->schedule.kind == SCHEDULE_EVERY))
+			set_next(entry, next_of(entry, now));
+	}
 }
 
 void

@@ -85,6 +85,9 @@ extern void agenda_finished(int64 task_id, TimestampTz finished_at);
 extern TimestampTz agenda_latest_due(const AgendaEntry *entry, TimestampTz now,
 									 int64 *missed);
 
+/* Pass over all occurrences of cron and interval schedules before an instant. */
+extern void agenda_skip_until(TimestampTz now);
+
 /* Make every @reboot entry due. */
 extern void agenda_reboot(TimestampTz now);
 

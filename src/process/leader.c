@@ -41,6 +41,8 @@
 #define LOCKED_RETRY_US		(200 * INT64CONST(1000))
 /* A task that cannot be fired for an error is tried again after this. */
 #define ERROR_RETRY_US		USECS_PER_MINUTE
+/* How often a task "after finish" is looked at while it runs. */
+#define FINISH_CHECK_US		(10 * USECS_PER_SEC)
 /* A process is started so long before a run is due. */
 #define WARM_UP_US			(200 * INT64CONST(1000))
 
@@ -48,6 +50,7 @@ static int	my_entry = -1;
 static bool is_at_home = false;
 static bool am_leader = false;
 static bool needs_tasks = true;
+static bool was_paused = false;
 
 typedef enum FireStep
 {
@@ -266,7 +269,8 @@ remember_fire(const Fire *fire, TimestampTz now)
 			agenda_fired(fire->entry, fire->fire_at);
 			break;
 		case STEP_WAIT_FOR_FINISH:
-			agenda_postpone(fire->entry, DT_NOEND);
+			/* Its end tells us, unless it is cancelled while it waits. */
+			agenda_postpone(fire->entry, now + FINISH_CHECK_US);
 			break;
 		case STEP_WAIT_FOR_LOCK:
 			agenda_postpone(fire->entry, now + LOCKED_RETRY_US);
@@ -366,8 +370,12 @@ leader_turn(TimestampTz now)
 		return now + LEAD_RETRY_US;
 	if (needs_tasks)
 		load_tasks(now);
+	/* What was due during a pause is not made up. */
+	if (was_paused && !intake_is_paused())
+		agenda_skip_until(now);
+	was_paused = intake_is_paused();
 	next = DT_NOEND;
-	if (taskly_enabled && !intake_is_paused())
+	if (taskly_enabled && !was_paused)
 		next = fire_due(now);
 	return Min(next, history_turn(my_entry, now));
 }

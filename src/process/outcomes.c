@@ -167,7 +167,7 @@ end_entry(RunEntry *entry, const EndRequest *request, TimestampTz now)
 		count_attempt(&outcome, true);
 	else if (outcome.kind != OUTCOME_GONE)
 		intake_want_run(request->run_id);
-	ConditionVariableBroadcast(database_finished_cv(database_my_entry()));
+	database_tell_finished();
 }
 
 static void
@@ -193,9 +193,11 @@ static void
 judge_victim(RunEntry *entry, const Activity *activity, TimestampTz now)
 {
 	EndRequest	request;
+	RunStatus	status = RUN_FAILED;
 
-	init_request(&request, entry,
-				 activity->is_stuck ? RUN_TIMED_OUT : RUN_FAILED, "57P01",
+	if (activity->is_stuck)
+		status = activity_is_cancelled(entry->slot) ? RUN_CANCELLED : RUN_TIMED_OUT;
+	init_request(&request, entry, status, "57P01",
 				 activity->is_stuck ? "run did not stop when told to; its process was terminated" :
 				 "the process that executed the run was terminated");
 	request.counts_attempt = true;

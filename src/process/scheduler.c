@@ -136,7 +136,11 @@ scheduler_turn(TimestampTz now)
 	if (database_should_stop(my_entry))
 		proc_exit(0);
 	if (process_was_reloaded())
+	{
 		ready_set_limit(taskly_ready_limit);
+		/* Roles may have come that rows wait for. */
+		intake_want_everything();
+	}
 	intake_take_news();
 	next = pool_tend(now);
 	next = Min(next, recovery_turn(now));

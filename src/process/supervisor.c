@@ -111,8 +111,7 @@ begin(ProcessArgs *args)
 	pqsignal(SIGCHLD, handle_child_signal);
 
 	idle_since_us = taskly_monotonic_us();
-	if (database_my_entry() >= 0)
-		database_wake_scheduler(database_my_entry());
+	database_wake_my_scheduler();
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
@@ -189,11 +188,9 @@ take_assignment(bool *is_blocked)
 static void
 report(const Outcome *outcome)
 {
-	int			entry = database_my_entry();
-
 	slot_report(my_slot, outcome, 1);
-	if (outcome->kind == OUTCOME_ENDED && entry >= 0)
-		ConditionVariableBroadcast(database_finished_cv(entry));
+	if (outcome->kind == OUTCOME_ENDED)
+		database_tell_finished();
 	slot_count_run(my_slot, taskly_now());
 	idle_since_us = taskly_monotonic_us();
 }

@@ -44,7 +44,7 @@ report_outcomes(void)
 	session_flush();
 	slot_report(my_slot, unreported, unreported_count);
 	unreported_count = 0;
-	ConditionVariableBroadcast(database_finished_cv(database_my_entry()));
+	database_tell_finished();
 	pgstat_report_stat(false);
 }
 
@@ -96,7 +96,7 @@ taskly_worker_main(Datum arg)
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(args.database, args.role, 0);
 	executor_init(args.index);
-	database_wake_scheduler(database_my_entry());
+	database_wake_my_scheduler();
 	pgstat_report_activity(STATE_IDLE, NULL);
 
 	idle_since = taskly_now();

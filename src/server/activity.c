@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "server/activity.h"
+#include "server/clock.h"
 #include "server/guc.h"
 
 typedef struct ActivityEntry
@@ -190,11 +191,14 @@ activity_cancel(int index, int64 run_id)
 	ActivityEntry *e = &entries[index];
 	int			pid = 0;
 	int			proc_number = -1;
+	int64		now_us = taskly_monotonic_us();
 
 	SpinLockAcquire(&e->mutex);
 	if (e->activity.run_id == run_id && e->activity.database == MyDatabaseId)
 	{
 		e->cancel_run_id = run_id;
+		/* The watchdog ends the process of one that does not heed it. */
+		e->activity.stop_by_us = now_us;
 		pid = e->process_pid;
 		proc_number = e->proc_number;
 	}

@@ -353,7 +353,7 @@ database_wake_scheduler(int entry)
 int
 database_history_slot(int entry)
 {
-	return entries[entry].history_slot;
+	return entry < 0 ? 0 : entries[entry].history_slot;
 }
 
 void
@@ -448,10 +448,28 @@ database_push_news(const News *news, int count)
 	}
 }
 
+void
+database_wake_my_scheduler(void)
+{
+	int			entry = database_my_entry();
+
+	if (entry >= 0)
+		database_wake_scheduler(entry);
+}
+
 ConditionVariable *
 database_finished_cv(int entry)
 {
 	return &entries[entry].finished_cv;
+}
+
+void
+database_tell_finished(void)
+{
+	int			entry = database_my_entry();
+
+	if (entry >= 0)
+		ConditionVariableBroadcast(&entries[entry].finished_cv);
 }
 
 /* ------------------------------------------------------------------------

@@ -117,8 +117,12 @@ extern int	database_my_entry(void);
  */
 extern void database_push_news(const News *news, int count);
 
+/* Wake the scheduler of the current database, if there is one. */
+extern void database_wake_my_scheduler(void);
+
 /* Broadcast at the end of runs; wait() sleeps on it. */
 extern ConditionVariable *database_finished_cv(int entry);
+extern void database_tell_finished(void);
 
 /* --- eviction (DROP DATABASE and its like) -------------------------- */
 

@@ -26,6 +26,7 @@ typedef struct PendingCancel
 {
 	int			activity;
 	int64		run_id;
+	int			level;			/* of the transaction that asked; never falls along the list */
 } PendingCancel;
 
 typedef struct PendingWakes
@@ -108,6 +109,7 @@ wake_to_cancel(int activity, int64 run_id)
 	pending.any = true;
 	cancel_list[pending.cancels].activity = activity;
 	cancel_list[pending.cancels].run_id = run_id;
+	cancel_list[pending.cancels].level = GetCurrentTransactionNestLevel();
 	pending.cancels++;
 }
 
@@ -150,6 +152,8 @@ hand_over(void)
 		database_push_news(run_news, pending.ranges);
 	for (int i = 0; i < pending.cancels; i++)
 		(void) activity_cancel(cancel_list[i].activity, cancel_list[i].run_id);
+	if (pending.cancels > 0)
+		database_wake_my_scheduler();
 }
 
 static void
@@ -174,8 +178,30 @@ at_transaction_end(XactEvent event, void *arg)
 	}
 }
 
+/*
+ * Looking at a run once too often is harmless; stopping it is not. So a cancel
+ * that is rolled back with a subtransaction goes, and else belongs to the parent.
+ */
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId my_id,
+					  SubTransactionId parent_id, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	for (int i = pending.cancels - 1; i >= 0 && cancel_list[i].level >= level; i--)
+	{
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			pending.cancels--;
+		else
+			cancel_list[i].level = level - 1;
+	}
+}
+
 void
 wake_install(void)
 {
 	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

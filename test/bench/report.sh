@@ -58,11 +58,12 @@ report_machine()
 # How busy others keep the machine: the server is idle when this is called.
 report_load()
 {
-	local before after
+	local before after busy
 
 	before=$(awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6 }' /proc/stat)
 	sleep 2
 	after=$(awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6 }' /proc/stat)
 	busy=$(echo "$before $after" | awk '{ b = $3 - $1; printf "%.0f", 100 * b / (b + $4 - $2) }')
 	say "-- $figure; the machine is $busy % busy with other things"
+	printf '| **%s** (the machine was %s %% busy with other things) | | | |\n' "$figure" "$busy" >>"$table"
 }

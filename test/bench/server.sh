@@ -5,7 +5,7 @@ query()
 	psql -XqAt -v ON_ERROR_STOP=1 "$@"
 }
 
-# Polls until a query in the file of arguments says t; gives up after $1 seconds.
+# Polls until the query $2 says t; gives up after $1 seconds.
 wait_until()
 {
 	local tries=$(($1 * 5))
@@ -32,9 +32,12 @@ fresh_database()
 # Starts the server again with so many workers at most.
 restart_server()
 {
+	local database=$PGDATABASE
+
 	PGDATABASE=postgres query -c "ALTER SYSTEM SET taskly.max_workers = $1" || return
 	stop_server "$work/server"
-	start_server "$work/server" "$tree/test/bench/bench.conf" "$work/s"
+	start_server "$work/server" "$tree/test/bench/bench.conf" "$work/s" || return
+	export PGDATABASE=$database
 }
 
 # Segments of WAL that have been used before are written faster than new ones: make 2 GB of them.
