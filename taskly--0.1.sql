@@ -236,7 +236,7 @@ CREATE TABLE taskly.finished_run (
 	output text,
 	result jsonb
 ) PARTITION BY LIST (slot);
-COMMENT ON TABLE taskly.finished_run IS 'History: one row per finished attempt, append-only. The partitions are written in turn and emptied by TRUNCATE, oldest first.';
+COMMENT ON TABLE taskly.finished_run IS 'History: one row per finished attempt, append-only, but for retry(), which reopens a run. The partitions are written in turn and emptied by TRUNCATE, oldest first.';
 COMMENT ON COLUMN taskly.finished_run.is_final IS 'false when the run is to be tried again';
 COMMENT ON COLUMN taskly.finished_run.attempt IS 'number of this attempt, from 1; 0 when the run ended without one';
 DO $$

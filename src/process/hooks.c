@@ -8,8 +8,8 @@
  * leave it first and come back when the command has failed (or has copied).
  * Only for somebody who may run the command: leaving costs running runs.
  *
- * DROP EXTENSION needs taskly's tables, which runs in execution hold: they end
- * first, too.
+ * DROP EXTENSION, DROP SCHEMA CASCADE and DROP OWNED need taskly's tables, which
+ * runs in execution hold: they end first, too.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,6 +40,7 @@
 #include "server/database.h"
 #include "server/slot.h"
 #include "server/wake.h"
+#include "store/catalog.h"
 
 /* PostgreSQL itself waits five seconds for others to leave a database. */
 #define LEAVE_TIMEOUT_MS	5000
@@ -205,24 +206,60 @@ database_needed_by(Node *statement)
 	return database;
 }
 
+/* The extension's owner if the caller may drop it; InvalidOid: none, or not. */
+static Oid
+droppable_extension_owner(void)
+{
+	Oid			extension = get_extension_oid(TASKLY_EXTENSION, true);
+
+	if (!OidIsValid(extension) || !owns_extension(extension, GetUserId()))
+		return InvalidOid;
+	return catalog_owner();
+}
+
+/* Does a list of names of extensions or schemas, which are strings, name ours? */
 static bool
-drops_taskly(Node *statement)
+names_taskly(List *objects, const char *name)
 {
 	ListCell   *cell;
 
-	if (!IsA(statement, DropStmt) ||
-		((DropStmt *) statement)->removeType != OBJECT_EXTENSION)
-		return false;
-	foreach(cell, ((DropStmt *) statement)->objects)
+	foreach(cell, objects)
 	{
-		if (strcmp(strVal(lfirst(cell)), TASKLY_EXTENSION) == 0)
-		{
-			Oid			extension = get_extension_oid(TASKLY_EXTENSION, true);
-
-			return OidIsValid(extension) && owns_extension(extension, GetUserId());
-		}
+		if (strcmp(strVal(lfirst(cell)), name) == 0)
+			return OidIsValid(droppable_extension_owner());
 	}
 	return false;
+}
+
+/* DROP OWNED: is the extension's owner among the roles? */
+static bool
+drops_owned_taskly(List *roles)
+{
+	Oid			owner = droppable_extension_owner();
+	ListCell   *cell;
+
+	foreach(cell, roles)
+	{
+		if (OidIsValid(owner) && get_rolespec_oid(lfirst(cell), true) == owner)
+			return true;
+	}
+	return false;
+}
+
+static bool
+drops_taskly(Node *statement)
+{
+	DropStmt   *drop = (DropStmt *) statement;
+
+	if (IsA(statement, DropOwnedStmt))
+		return drops_owned_taskly(((DropOwnedStmt *) statement)->roles);
+	if (!IsA(statement, DropStmt))
+		return false;
+	if (drop->removeType == OBJECT_EXTENSION)
+		return names_taskly(drop->objects, TASKLY_EXTENSION);
+	/* Without CASCADE it fails, as the extension is there. */
+	return drop->removeType == OBJECT_SCHEMA && drop->behavior == DROP_CASCADE &&
+		names_taskly(drop->objects, TASKLY_SCHEMA);
 }
 
 static void

@@ -14,6 +14,7 @@
 
 #include "taskly.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 /* Columns of pending_run and, first, of finished_run: as the install script has them. */
 enum

@@ -20,6 +20,7 @@ taskly.max_workers = 5
 taskly.enable_shell = on
 taskly.kill_grace = '200ms'
 restart_after_crash = on
+log_statement = none
 });
 
 $node->start;
@@ -117,9 +118,8 @@ sub run_case
 		ok(poll_until(sub { !eval { is_alive($pid) } }), "$case: it is gone");
 	}
 	append_to_file("$file.gate", '');
-	ok(poll_until(sub { defined(my $code = $node->psql('postgres', "INSERT INTO gate VALUES ('$case')")) && 1 }),
-		"$case: the server is back");
-	poll_ok($node, 'postgres', "SELECT count(*) FROM gate WHERE case_name = '$case'", '1', "$case: the gate is open");
+	ok(poll_until(sub { $node->psql('postgres', "INSERT INTO gate VALUES ('$case')") == 0 }),
+		"$case: the server is back, and the gate is open");
 
 	foreach my $kind ('atomic', 'queued', 'autocommit retry', 'shell retry')
 	{
@@ -193,8 +193,6 @@ check_settled($node, 'postgres');
 			SELECT count(*) FROM ledger l FULL JOIN (SELECT run_id FROM taskly.runs WHERE task = 'row') r USING (run_id)
 			WHERE l.run_id IS NULL OR r.run_id IS NULL}),
 		'0', 'the rows are those of the runs');
-	poll_ok($node, 'postgres', q{SELECT runs FROM taskly.tasks WHERE name = 'row'}, $runs, 'the task counts them')
-	  if 0;
 }
 check_settled($node, 'postgres');
 is(count_in_log($node, qr/PANIC:|TRAP:|ERROR:  XX|could not start background process/), 0, 'nothing else went wrong');
