@@ -124,12 +124,15 @@ may_be_tried_again(const RunRow *row, const RunDefinition *definition,
 /* When the next attempt is due; false when that is beyond the deadline. */
 static bool
 next_attempt_at(const RunRow *row, const RunDefinition *definition,
-				TimestampTz *due_at)
+				const RunEnd *end, TimestampTz *due_at)
 {
 	int64		delay = backoff_delay_us(&definition->backoff,
 										 run_int32(row, RUN_COL_ATTEMPT),
 										 pg_prng_double(&pg_global_prng_state));
 
+	/* What is left of a lost shell run has its grace to go. */
+	if (end->status == RUN_LOST && definition->kind == RUN_KIND_SHELL)
+		delay = Max(delay, taskly_kill_grace_ms * INT64CONST(1000));
 	*due_at = taskly_now() + delay;
 	return run_is_null(row, RUN_COL_DEADLINE_AT) ||
 		*due_at < run_time(row, RUN_COL_DEADLINE_AT);
@@ -239,7 +242,7 @@ outcome_record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 	ClaimResult result;
 
 	end->is_final = !may_be_tried_again(row, definition, end) ||
-		!next_attempt_at(row, definition, &due_at);
+		!next_attempt_at(row, definition, end, &due_at);
 	history_store_insert(row, end, slot);
 	result = end->is_final ? run_store_delete(row) :
 		wait_for_next_attempt(row, due_at);

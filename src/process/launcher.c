@@ -172,10 +172,11 @@ log_limit_once(void)
 			 errhint("Raise taskly.max_databases if more databases use taskly.")));
 }
 
-/* Give entries to those who wait for one. */
-static void
+/* Give entries to those who wait for one; true if somebody got one. */
+static bool
 make_entries(void)
 {
+	bool		any = false;
 	ListCell   *cell;
 
 	foreach(cell, wanted)
@@ -185,12 +186,14 @@ make_entries(void)
 		if (entry < 0)
 		{
 			log_limit_once();
-			return;
+			return any;
 		}
 		supervised[entry].is_asked_for = true;
 		wanted = foreach_delete_current(wanted, cell);
+		any = true;
 	}
 	has_logged_limit = false;
+	return any;
 }
 
 /* ------------------------------------------------------------------------
@@ -378,11 +381,11 @@ taskly_launcher_main(Datum arg)
 
 		MemoryContextSwitchTo(turn_context);
 		take_requests();
-		make_entries();
+		(void) make_entries();
 		next = tend_entries(taskly_now());
 		/* Entries freed in this turn may serve those who still wait. */
-		if (wanted != NIL)
-			make_entries();
+		if (wanted != NIL && make_entries())
+			next = taskly_now();
 		if (wanted != NIL && !has_logged_limit)
 			next = Min(next, taskly_now() + LIMIT_CHECK_US);
 		MemoryContextSwitchTo(TopMemoryContext);

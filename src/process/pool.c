@@ -214,6 +214,39 @@ pool_tend(TimestampTz now)
 	return start_again_at > now ? start_again_at : DT_NOEND;
 }
 
+bool
+pool_has_news(void)
+{
+	for (int i = 0; i < slot_count(); i++)
+	{
+		if (workers[i].is_mine &&
+			(slot_has_outcome(i) || slot_state(i) == SLOT_LEFT ||
+			 (slot_state(i) == SLOT_READY && !workers[i].is_ready)))
+			return true;
+	}
+	return false;
+}
+
+/* Without a supervisor, what it had reserved is nobody's. */
+static void
+adopt_shell_runs(TimestampTz now)
+{
+	int			supervisor = pool_supervisor_slot();
+
+	if (supervisor < 0 || slot_state(supervisor) != SLOT_READY)
+	{
+		activity_give_back_all(MyDatabaseId);
+		return;
+	}
+	for (int i = taskly_max_workers; i < activity_count(); i++)
+	{
+		Activity	activity;
+
+		if (activity_get(i, &activity) && activity.database == MyDatabaseId)
+			intake_adopt(activity.run_id, supervisor, i, now);
+	}
+}
+
 void
 pool_adopt(TimestampTz now)
 {
@@ -243,18 +276,7 @@ pool_adopt(TimestampTz now)
 		if (i < taskly_max_workers && activity_get(i, &activity))
 			intake_adopt(activity.run_id, i, -1, now);
 	}
-	for (int i = taskly_max_workers; i < activity_count(); i++)
-	{
-		Activity	activity;
-		int			supervisor = pool_supervisor_slot();
-
-		if (!activity_get(i, &activity) || activity.database != MyDatabaseId)
-			continue;
-		if (supervisor >= 0 && slot_state(supervisor) == SLOT_READY)
-			intake_adopt(activity.run_id, supervisor, i, now);
-		else
-			activity_give_back(i);
-	}
+	adopt_shell_runs(now);
 }
 
 /* ------------------------------------------------------------------------
@@ -421,12 +443,14 @@ pool_end_wants(TimestampTz now)
 }
 
 void
-pool_retire_all(void)
+pool_retire_all(int entry)
 {
-	slot_set_demand(my_entry, INT_MAX);
+	slot_set_demand(entry, INT_MAX);
 	for (int i = 0; i < slot_count(); i++)
 	{
-		if (workers[i].is_mine)
+		SlotInfo	info;
+
+		if (slot_info(i, &info) && info.database == MyDatabaseId)
 			slot_retire(i);
 	}
 }

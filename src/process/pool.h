@@ -43,6 +43,9 @@ extern PoolWorker *pool_worker(int slot);
  */
 extern TimestampTz pool_tend(TimestampTz now);
 
+/* Is there something for pool_tend() to see? */
+extern bool pool_has_news(void);
+
 /* Hand an entry to a worker; the caller wakes the slot. */
 extern void pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment);
 

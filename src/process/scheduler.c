@@ -121,7 +121,7 @@ leave_if_orphaned(void)
 {
 	if (!intake_is_orphaned())
 		return;
-	pool_retire_all();
+	pool_retire_all(my_entry);
 	database_set_not_needed(my_entry);
 	proc_exit(0);
 }
@@ -153,8 +153,11 @@ scheduler_turn(TimestampTz now)
 	next = Min(next, leader_warm_up(now));
 	next = Min(next, dispatch_watch(now));
 	next = Min(next, counts_turn(now));
-	/* What has come up in this turn is read in the next one. */
-	if (intake_wants_anything())
+	/*
+	 * What has come up in this turn is for the next one. The latch alone does
+	 * not tell: a wait for a lock or a standby may have reset it.
+	 */
+	if (intake_wants_anything() || database_has_news(my_entry) || pool_has_news())
 		next = now;
 	database_count_turn(my_entry, ready_count(), dispatch_take_count(),
 						intake_take_rescan());
@@ -173,6 +176,8 @@ taskly_scheduler_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(args.database, InvalidOid, 0);
 	if (!is_needed())
 	{
+		/* An earlier scheduler may have left some behind. */
+		pool_retire_all(args.index);
 		database_set_not_needed(args.index);
 		proc_exit(0);
 	}

@@ -114,7 +114,9 @@ taskly_worker_main(Datum arg)
 			break;
 		if (slot_is_retiring(my_slot))
 			break;
-		process_sleep_until(retire_at);
+		/* A wait inside a command or flush may have taken our wake-up. */
+		if (slot_assigned(my_slot) == 0)
+			process_sleep_until(retire_at);
 	}
 	slot_retire(my_slot);
 	proc_exit(0);

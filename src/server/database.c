@@ -339,6 +339,18 @@ database_take_news(int entry, News *news, int max, bool *everything)
 	return count;
 }
 
+bool
+database_has_news(int entry)
+{
+	DatabaseEntry *e = &entries[entry];
+	bool		result;
+
+	SpinLockAcquire(&e->mutex);
+	result = e->overflow || e->news_head < e->news_tail;
+	SpinLockRelease(&e->mutex);
+	return result;
+}
+
 void
 database_wake_scheduler(int entry)
 {

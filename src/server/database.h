@@ -95,6 +95,8 @@ extern bool database_should_stop(int entry);
 /* Take up to max news; sets *everything when the ring had overflowed. */
 extern int	database_take_news(int entry, News *news, int max, bool *everything);
 
+extern bool database_has_news(int entry);
+
 /* Set the latch of an entry's scheduler. */
 extern void database_wake_scheduler(int entry);
 

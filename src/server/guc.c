@@ -88,7 +88,7 @@ define_processes(void)
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("taskly.worker_idle_timeout",
 							"Time after which a worker without runs exits.",
-							NULL, &taskly_worker_idle_timeout_ms, 60000, 0, INT_MAX,
+							NULL, &taskly_worker_idle_timeout_ms, 60000, 1000, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("taskly.worker_max_runs",
 							"Runs after which a worker is replaced by a new process.",

@@ -303,6 +303,12 @@ slot_take_outcome(int slot, Outcome *outcome)
 	return true;
 }
 
+bool
+slot_has_outcome(int slot)
+{
+	return ring_used(&slots[slot].outcome_head, &slots[slot].outcome_tail) > 0;
+}
+
 void
 slot_wake(int slot)
 {

@@ -102,6 +102,7 @@ extern int	slot_assigned(int slot);
 /* Take the oldest assignment back that the worker has not begun. */
 extern bool slot_take_back(int slot, Assignment *assignment);
 extern bool slot_take_outcome(int slot, Outcome *outcome);
+extern bool slot_has_outcome(int slot);
 extern void slot_wake(int slot);
 
 /* Let the process exit after its current run. */
