@@ -14,11 +14,15 @@
 #include "catalog/pg_extension.h"
 #include "executor/executor.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 160000
+#include "utils/guc_hooks.h"
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "taskly needs PostgreSQL 15 or newer"
@@ -126,6 +130,17 @@ create_wait_event_set(MemoryContext context, int max_events)
 	return CreateWaitEventSet(NULL, max_events);
 #else
 	return CreateWaitEventSet(context, max_events);
+#endif
+}
+
+/* Does this session hold this very lock? */
+static inline bool
+holds_lock(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
 #endif
 }
 

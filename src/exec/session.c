@@ -26,6 +26,7 @@
 #include "utils/portal.h"
 #include "utils/timeout.h"
 
+#include "compat.h"
 #include "exec/session.h"
 #include "server/txn.h"
 

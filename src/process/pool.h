@@ -71,6 +71,6 @@ extern void pool_begin_wants(void);
 extern TimestampTz pool_end_wants(TimestampTz now);
 
 /* The extension is gone: let every process leave. */
-extern void pool_retire_all(void);
+extern void pool_retire_all(int entry);
 
 #endif							/* TASKLY_POOL_H */

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 
+#include "compat.h"
 #include "server/lock.h"
 
 #define TASKLY_LOCK_CLASS	0x7461	/* 'ta' */
@@ -43,7 +44,7 @@ lock_is_leader(void)
 	LOCKTAG		tag;
 
 	leader_tag(&tag);
-	return LockHeldByMe(&tag, ExclusiveLock);
+	return holds_lock(&tag, ExclusiveLock);
 }
 
 static void

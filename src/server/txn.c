@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 
+#include "compat.h"
 #include "server/txn.h"
 
 /* A lock that bookkeeping cannot get in this time is tried again later. */

@@ -1,0 +1,173 @@
+# Dump and restore: all that users have made comes back, in another database and in another cluster,
+# and nothing of it runs before somebody says so.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use TasklyTest;
+use Test::More;
+
+my $settings = q{
+taskly.max_workers = 2
+max_worker_processes = 16
+};
+my $node = new_node('main', $settings);
+my $other = new_node('other', $settings);
+my $dumps = PostgreSQL::Test::Utils::tempdir();
+$_->start foreach ($node, $other);
+
+# Every column that is not a matter of here and now.
+my $definitions = q{
+	SELECT string_agg(to_jsonb(t)::text, E'\n' ORDER BY t.task_id)
+	FROM (SELECT task_id, name, owner, command, kind, args, queue_id, schedule, paused_at, anchor,
+		max_attempts, description FROM taskly.task) t};
+my $queues = q{
+	SELECT string_agg(to_jsonb(q)::text, E'\n' ORDER BY q.queue_id) FROM taskly.queue q};
+my $waiting = q{
+	SELECT string_agg(to_jsonb(p)::text, E'\n' ORDER BY p.run_id)
+	FROM (SELECT run_id, task_id, due_at, owner, args, command, unique_key, deadline_at, attempt
+		FROM taskly.pending_run WHERE due_at > now() + interval '1 hour') p};
+
+# Dumps a database of the first node.
+sub dump_database
+{
+	my ($database, $file, @options) = @_;
+
+	$node->command_ok([ 'pg_dump', '-Fc', @options, '-f', "$dumps/$file", $node->connstr($database) ],
+		"dump of $database into $file");
+}
+
+# Restores into a new database; pg_restore must not meet an error.
+sub restore
+{
+	my ($target, $database, $file) = @_;
+
+	$target->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0");
+	$target->command_ok([ 'pg_restore', '--exit-on-error', '-d', $target->connstr($database), "$dumps/$file" ],
+		"restore of $file into $database");
+}
+
+# Everything has come back, is parked, and nothing has run.
+sub is_parked
+{
+	my ($target, $database, $name) = @_;
+
+	poll_ok($target, $database, 'SELECT count(*) FROM taskly.scheduler_state() WHERE pid IS NOT NULL', '1',
+		"$name: there is a scheduler");
+	is($target->safe_psql($database, 'SELECT bool_and(parked) FROM taskly.tasks'), 't', "$name: all tasks are parked");
+	is($target->safe_psql($database, 'SELECT count(*) FROM taskly.attempts'), '0', "$name: nothing has run");
+	my ($code, $out, $err) = $target->psql($database, q{SELECT count(*) FROM effect WHERE database <> 'source'});
+	is($out, '0', "$name: nor left an effect");
+}
+
+# ---------------------------------------------------------------------------------------------
+# What there is to dump
+# ---------------------------------------------------------------------------------------------
+
+$_->safe_psql('postgres', 'CREATE ROLE tenant LOGIN') foreach ($node, $other);
+$node->safe_psql('postgres', 'CREATE ROLE homesick LOGIN');
+$node->safe_psql('postgres', 'CREATE DATABASE source');
+$node->safe_psql('source', q{
+	CREATE EXTENSION taskly;
+	GRANT USAGE ON SCHEMA taskly TO tenant, homesick;
+	CREATE TABLE effect (what text, database name DEFAULT current_database());
+	GRANT INSERT ON effect TO tenant, homesick;
+	SELECT taskly.create_queue('narrow', algorithm => 'fifo', max_running => 1);
+	SELECT taskly.schedule('tick', '* * * * * *', 'INSERT INTO effect VALUES (''tick'')', description => 'every second');
+	SELECT taskly.schedule('yearly', '0 0 1 1 *', 'SELECT 1', max_attempts => 3);
+	SELECT taskly.define('put', 'INSERT INTO effect SELECT $1 ->> 0', queue => 'narrow');
+	SELECT taskly.define('resting', 'SELECT 1');
+	SELECT taskly.pause('resting')});
+$node->safe_psql('source', q{
+	SET ROLE tenant;
+	SELECT taskly.define('own', 'INSERT INTO public.effect VALUES (current_user)');
+	SELECT taskly.enqueue('own', run_at => now() + interval '2 hours')});
+$node->safe_psql('source', q{
+	SELECT taskly.enqueue('put', '["far"]', run_at => now() + interval '1 day', unique_key => 'u');
+	SELECT taskly.submit('INSERT INTO effect VALUES (''ad hoc'')', run_at => now() + interval '1 day')});
+poll_ok($node, 'source', 'SELECT count(*) > 0 FROM effect', 't', 'tasks run in the original');
+
+# ---------------------------------------------------------------------------------------------
+# Another database, another cluster, while runs flow
+# ---------------------------------------------------------------------------------------------
+
+$node->safe_psql('source', q{
+	SELECT count(taskly.submit('SELECT pg_sleep(0.005)')) FROM generate_series(1, 2000)});
+dump_database('source', 'flowing');
+is($node->safe_psql('source', q{SELECT count(*) > 0 FROM taskly.pending_run WHERE due_at <= now()}), 't',
+	'runs were waiting while the dump was taken');
+is($node->safe_psql('source', q{SELECT count(*) FROM taskly.attempts WHERE status <> 'succeeded'}), '0',
+	'no run minded the dump');
+
+restore($node, 'copy', 'flowing');
+restore($other, 'copy', 'flowing');
+foreach my $target ($node, $other)
+{
+	my $name = $target->name;
+
+	is_parked($target, 'copy', $name);
+	is($target->safe_psql('copy', $definitions), $node->safe_psql('source', $definitions), "$name: all tasks are there");
+	is($target->safe_psql('copy', $queues), $node->safe_psql('source', $queues), "$name: all queues");
+	is($target->safe_psql('copy', $waiting), $node->safe_psql('source', $waiting), "$name: all runs that wait");
+	is($target->safe_psql('copy', q{
+			SELECT (SELECT last_value FROM taskly.run_run_id_seq) >= (SELECT max(run_id) FROM taskly.pending_run),
+				(SELECT last_value FROM taskly.task_task_id_seq) >= (SELECT max(task_id) FROM taskly.task),
+				(SELECT last_value FROM taskly.queue_queue_id_seq) >= (SELECT max(queue_id) FROM taskly.queue)}),
+		't|t|t', "$name: the sequences go on");
+	is($target->safe_psql('copy', 'SELECT has_schema_privilege(\'tenant\', \'taskly\', \'USAGE\')'),
+		$target == $node ? 't' : 't', "$name: who may use taskly still may");
+
+	my ($code, $out, $err) = $target->psql('copy', q{SELECT taskly.enqueue('put', '["early"]')});
+	like($err, qr/parked.*adopt/s, "$name: nothing can be enqueued before adopt()");
+	cmp_ok($target->safe_psql('copy', 'SELECT taskly.adopt()'), '>', 5, "$name: adopt() brings in tasks and runs");
+	poll_ok($target, 'copy', q{SELECT count(*) > 0 FROM effect WHERE what = 'tick' AND database = 'copy'}, 't',
+		"$name: then the schedules fire");
+	$target->safe_psql('copy', q{SELECT taskly.enqueue('put', '["new"]')});
+	poll_ok($target, 'copy', q{SELECT count(*) FROM effect WHERE what = 'new' AND database = 'copy'}, '1',
+		"$name: and new runs are executed");
+	poll_ok($target, 'copy', q{SELECT count(*) FROM taskly.runs WHERE status IN ('queued', 'running') AND task IS NULL}, '0',
+		"$name: and those that came along");
+	is($target->safe_psql('copy', q{SELECT count(*) > 0 FROM taskly.attempts WHERE task_id IS NULL AND status = 'succeeded'}),
+		't', "$name: which were some");
+	is($target->safe_psql('copy', 'SELECT paused_at IS NOT NULL FROM taskly.tasks WHERE name = \'resting\''), 't',
+		"$name: what was paused is still");
+}
+is($node->safe_psql('source', q{SELECT count(*) FROM effect WHERE database <> 'source'}), '0', 'the original is untouched');
+poll_ok($node, 'source', q{SELECT count(*) FROM taskly.runs WHERE status IN ('queued', 'running') AND task IS NULL}, '0',
+	'and executes what is its own');
+
+# A dump of what was restored: it has the same form.
+$node->command_ok([ 'pg_dump', '-Fp', '-f', "$dumps/again.sql", $node->connstr('copy') ], 'a dump of a restored database');
+unlike(slurp_file("$dumps/again.sql"), qr/COPY taskly\.(home|finished_run)/, 'neither home nor history is dumped');
+
+# ---------------------------------------------------------------------------------------------
+# Roles that are not there
+# ---------------------------------------------------------------------------------------------
+
+$node->safe_psql('source', q{
+	SET ROLE homesick;
+	SELECT taskly.schedule('lonely', '* * * * * *', 'INSERT INTO public.effect VALUES (''lonely'')');
+	SELECT taskly.submit('INSERT INTO public.effect VALUES (''lonely'')', run_at => now() + interval '1 day')});
+dump_database('source', 'roles', '--no-acl');
+my $offset = -s $other->logfile;
+my ($code) = $other->psql('postgres', 'CREATE DATABASE strange TEMPLATE template0');
+my $result = run_log([ 'pg_restore', '--exit-on-error', '-d', $other->connstr('strange'), "$dumps/roles" ]);
+ok($result, 'a dump with owners that do not exist restores');
+is_parked($other, 'strange', 'without the role');
+$other->safe_psql('strange', 'SELECT taskly.adopt()');
+poll_ok($other, 'strange', q{SELECT count(*) > 1 FROM effect WHERE what = 'tick' AND database = 'strange'}, 't',
+	'after adopt() the tasks of owners that exist run');
+is($other->safe_psql('strange', q{SELECT count(*) FROM effect WHERE what = 'lonely' AND database = 'strange'}), '0',
+	'those of others do not');
+is(count_in_log($other, qr/\] ERROR: /, $offset), 0, 'and nothing fails');
+
+check_invariants($node, 'source', 'copy');
+check_invariants($other, 'copy', 'strange');
+$_->stop('fast') foreach ($node, $other);
+
+done_testing();
