@@ -1265,6 +1265,8 @@ SELECT
 		THEN 'The tasks were copied from another database; run SELECT taskly.adopt() to let them run here.'
 		WHEN h.paused_at IS NOT NULL AND COALESCE(h.paused_until OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp(), true)
 		THEN pg_catalog.concat_ws(': ', 'All tasks are paused', h.paused_reason)
+		WHEN EXISTS (SELECT FROM taskly.task t WHERE t.home_id OPERATOR(pg_catalog.<>) h.home_id)
+		THEN 'Some tasks were restored from another database; run SELECT taskly.adopt() to let them run here.'
 		WHEN s.state OPERATOR(pg_catalog.=) 'none'
 		THEN 'No scheduler has been started; see taskly.max_databases and the server log.'
 	END AS reason,

@@ -468,6 +468,8 @@ executor_run(const Assignment *assignment, Outcome *outcome)
 		step = try_once(&run);
 		MemoryContextSwitchTo(run_context);
 		running_hide();
+		if (step == STEP_RERUN)
+			session_clean();
 	} while (step == STEP_RERUN);
 
 	if (step == STEP_AUTOCOMMIT)

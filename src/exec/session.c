@@ -101,7 +101,6 @@ session_settle(void)
 		AfterTriggerFireDeferred();
 	} while (PreCommit_Portals(false));
 	Async_UnlistenAll();
-	DropAllPreparedStatements();
 	if (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE)
 		used_temp_objects = true;
 }
@@ -116,6 +115,8 @@ session_clean(void)
 		ResetTempTableNamespace();
 		txn_commit();
 	}
+	/* These outlive the abort of a transaction, too. */
+	DropAllPreparedStatements();
 	PortalHashTableDeleteAll();
 	LockReleaseAll(USER_LOCKMETHOD, true);
 	ResetSequenceCaches();
@@ -128,7 +129,6 @@ session_reset(void)
 	SetPGVariable("session_authorization", NIL, false);
 	ResetAllOptions();
 	Async_UnlistenAll();
-	DropAllPreparedStatements();
 	txn_commit();
 	used_temp_objects = true;
 	session_clean();

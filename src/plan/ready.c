@@ -304,6 +304,31 @@ ready_refill_size(void)
 	return Max(ready_limit / REFILL_SHARE, 25);
 }
 
+/* Nothing that is read from now on is left out as beyond the watermark. */
+void
+ready_begin_refill(QueuePlan *queue)
+{
+	queue->watermark_due_at = DT_NOEND;
+}
+
+/*
+ * What was evicted meanwhile has set a watermark; it may be beyond the last row
+ * that was read, for memory may hold rows from there too.
+ */
+void
+ready_end_refill(QueuePlan *queue, TimestampTz last_due_at, int64 last_run_id,
+				 bool is_end)
+{
+	if (is_end)
+		queue->is_complete = queue->watermark_due_at == DT_NOEND;
+	else if (last_due_at < queue->watermark_due_at ||
+			 (last_due_at == queue->watermark_due_at && last_run_id < queue->watermark_run_id))
+	{
+		queue->watermark_due_at = last_due_at;
+		queue->watermark_run_id = last_run_id;
+	}
+}
+
 /* ------------------------------------------------------------------------
  * Arrival and change
  * ------------------------------------------------------------------------ */
@@ -319,7 +344,8 @@ may_stay_in_table(const QueuePlan *queue, const WaitingRun *run, int64 order_key
 
 	if (queue->is_complete || waiting_total < ready_limit / 2 || run->is_suspect)
 		return false;
-	if (run->due_at < queue->watermark_due_at)
+	if (run->due_at < queue->watermark_due_at ||
+		(run->due_at == queue->watermark_due_at && run->run_id <= queue->watermark_run_id))
 		return false;
 	dlist_foreach(iter, &lines)
 	{

@@ -133,4 +133,12 @@ extern void ready_return(RunEntry *entry, TimestampTz due_at, TimestampTz now);
 extern bool ready_wants_refill(const struct QueuePlan *queue);
 extern int	ready_refill_size(void);
 
+/*
+ * Around a reading of a queue's rows from its watermark on, up to the last row
+ * that was read or (is_end) to the end: moves the watermark.
+ */
+extern void ready_begin_refill(struct QueuePlan *queue);
+extern void ready_end_refill(struct QueuePlan *queue, TimestampTz last_due_at,
+							 int64 last_run_id, bool is_end);
+
 #endif							/* TASKLY_READY_H */

@@ -418,7 +418,7 @@ choose_victim(int fewest, TimestampTz now, TimestampTz *look_again_at)
 		return -1;
 	if (now - workers[victim].started_at >= QUANTUM_US)
 		return victim;
-	*look_again_at = workers[victim].started_at + QUANTUM_US;
+	*look_again_at = Min(*look_again_at, workers[victim].started_at + QUANTUM_US);
 	return -1;
 }
 
@@ -426,12 +426,12 @@ TimestampTz
 pool_end_wants(TimestampTz now)
 {
 	int			fewest = Min(fewest_wanting, slot_fewest_elsewhere(my_entry));
-	TimestampTz look_again_at = DT_NOEND;
+	TimestampTz look_again_at = start_again_at > now ? start_again_at : DT_NOEND;
 	int			victim;
 
 	slot_set_demand(my_entry, fewest_wanting);
 	if (fewest == INT_MAX || is_one_leaving())
-		return DT_NOEND;
+		return look_again_at;
 	victim = choose_victim(fewest, now, &look_again_at);
 	if (victim >= 0)
 	{

@@ -149,7 +149,7 @@ scheduler_turn(TimestampTz now)
 	next = Min(next, leader_turn(now));
 	next = Min(next, ready_advance(now));
 	next = Min(next, expire_turn(now));
-	next = Min(next, dispatch_turn(now));
+	next = Min(next, dispatch_turn(taskly_now()));
 	next = Min(next, leader_warm_up(now));
 	next = Min(next, dispatch_watch(now));
 	next = Min(next, counts_turn(now));

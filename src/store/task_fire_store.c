@@ -14,6 +14,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -80,12 +81,27 @@ task_store_read_scheduled(int64 home_id, TaskReceiver receive, void *arg)
  * Firing
  * ------------------------------------------------------------------------ */
 
-static Statement lock_for_fire = {
-	.sql = "SELECT t.version, t.last_fire FROM taskly.task AS t "
-	"WHERE t.task_id OPERATOR(pg_catalog.=) $1 "
-	"FOR NO KEY UPDATE SKIP LOCKED",
-	.nargs = 1,
-	.argtypes = {INT8OID},
+/* All that is due in one statement: what is held by somebody is passed over. */
+static Statement move_last_fires = {
+	.sql = "WITH due AS MATERIALIZED (SELECT u.task_id, u.version, u.fire_at, "
+	" u.fires, u.skipped, u.missed "
+	" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+	" pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6)) "
+	" AS u (task_id, version, fire_at, fires, skipped, missed)), "
+	"held AS MATERIALIZED (SELECT t.ctid AS place, d.fire_at, d.fires, d.skipped, d.missed "
+	" FROM due AS d JOIN taskly.task AS t ON t.task_id OPERATOR(pg_catalog.=) d.task_id "
+	" WHERE t.version OPERATOR(pg_catalog.=) d.version "
+	" AND t.last_fire OPERATOR(pg_catalog.<) d.fire_at "
+	" FOR NO KEY UPDATE OF t SKIP LOCKED) "
+	"UPDATE taskly.task AS t SET last_fire = h.fire_at, "
+	"fires = t.fires OPERATOR(pg_catalog.+) h.fires, "
+	"skipped = t.skipped OPERATOR(pg_catalog.+) h.skipped, "
+	"missed_count = t.missed_count OPERATOR(pg_catalog.+) h.missed "
+	"FROM held AS h WHERE t.ctid OPERATOR(pg_catalog.=) h.place "
+	"RETURNING t.task_id",
+	.nargs = 6,
+	.argtypes = {INT8ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID,
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID},
 };
 
 static Statement exists = {
@@ -95,53 +111,107 @@ static Statement exists = {
 	.argtypes = {INT8OID},
 };
 
-static Statement move_last_fire = {
-	.sql = "UPDATE taskly.task AS t SET last_fire = $2, "
-	"fires = t.fires OPERATOR(pg_catalog.+) $3, "
-	"skipped = t.skipped OPERATOR(pg_catalog.+) $4, "
-	"missed_count = t.missed_count OPERATOR(pg_catalog.+) $5 "
+/* Why was nothing moved? What would have been is held by somebody, or is past. */
+static Statement would_move = {
+	.sql = "SELECT t.version OPERATOR(pg_catalog.=) $2 "
+	" AND t.last_fire OPERATOR(pg_catalog.<) $3 FROM taskly.task AS t "
 	"WHERE t.task_id OPERATOR(pg_catalog.=) $1",
-	.nargs = 5,
-	.argtypes = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID},
+	.nargs = 3,
+	.argtypes = {INT8OID, INT4OID, TIMESTAMPTZOID},
 };
 
-typedef struct SeenTask
+static Datum
+array_of(Datum *items, int count, Oid type)
 {
-	int32		version;
-	TimestampTz last_fire;
-} SeenTask;
+	bool		is_int4 = type == INT4OID;
 
-static void
-receive_seen(HeapTuple row, TupleDesc desc, void *arg)
-{
-	SeenTask   *seen = arg;
-	bool		isnull;
-
-	seen->version = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
-	seen->last_fire = DatumGetTimestampTz(SPI_getbinval(row, desc, 2, &isnull));
+	return PointerGetDatum(construct_array(items, count, type, is_int4 ? 4 : 8, true,
+										   is_int4 ? TYPALIGN_INT : TYPALIGN_DOUBLE));
 }
 
-FireResult
-task_store_fire(int64 task_id, int32 version, TimestampTz fire_at,
-				bool is_skipped, int64 missed)
+/* The six columns of what is due, as arrays. */
+static void
+fires_as_arrays(const TaskFire *fires, int count, Datum *arrays)
 {
-	Datum		values[5];
-	SeenTask	seen;
-	Datum		ignored;
+	Datum	   *columns[6];
 
-	values[0] = Int64GetDatum(task_id);
-	if (store_execute(&lock_for_fire, values, NULL, receive_seen, &seen) == 0)
-		return store_fetch_value(&exists, values, NULL, &ignored) ?
-			FIRE_LOCKED : FIRE_CHANGED;
-	if (seen.version != version || seen.last_fire >= fire_at)
-		return FIRE_CHANGED;
+	for (int c = 0; c < 6; c++)
+		columns[c] = palloc(sizeof(Datum) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+	{
+		columns[0][i] = Int64GetDatum(fires[i].task_id);
+		columns[1][i] = Int32GetDatum(fires[i].version);
+		columns[2][i] = TimestampTzGetDatum(fires[i].fire_at);
+		columns[3][i] = Int64GetDatum(fires[i].is_skipped ? 0 : 1);
+		columns[4][i] = Int64GetDatum(fires[i].is_skipped ? 1 : 0);
+		columns[5][i] = Int64GetDatum(fires[i].missed);
+	}
+	arrays[0] = array_of(columns[0], count, INT8OID);
+	arrays[1] = array_of(columns[1], count, INT4OID);
+	arrays[2] = array_of(columns[2], count, TIMESTAMPTZOID);
+	for (int c = 3; c < 6; c++)
+		arrays[c] = array_of(columns[c], count, INT8OID);
+}
 
-	values[1] = TimestampTzGetDatum(fire_at);
-	values[2] = Int64GetDatum(is_skipped ? 0 : 1);
-	values[3] = Int64GetDatum(is_skipped ? 1 : 0);
-	values[4] = Int64GetDatum(missed);
-	(void) store_execute(&move_last_fire, values, NULL, NULL, NULL);
-	return FIRE_OK;
+typedef struct FireList
+{
+	TaskFire   *fires;
+	int			count;
+	int			next;			/* rows come back in about the order they went */
+} FireList;
+
+static void
+receive_moved(HeapTuple row, TupleDesc desc, void *arg)
+{
+	FireList   *list = arg;
+	bool		isnull;
+	int64		task_id = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+
+	for (int tried = 0; tried < list->count; tried++)
+	{
+		TaskFire   *fire = &list->fires[list->next];
+
+		list->next = (list->next + 1) % list->count;
+		if (fire->task_id == task_id)
+		{
+			fire->result = FIRE_OK;
+			return;
+		}
+	}
+}
+
+static FireResult
+why_not(const TaskFire *fire)
+{
+	Datum		values[3];
+	Datum		is_held;
+
+	values[0] = Int64GetDatum(fire->task_id);
+	values[1] = Int32GetDatum(fire->version);
+	values[2] = TimestampTzGetDatum(fire->fire_at);
+	if (store_fetch_value(&would_move, values, NULL, &is_held) && DatumGetBool(is_held))
+		return FIRE_LOCKED;
+	return FIRE_CHANGED;
+}
+
+void
+task_store_fire(TaskFire *fires, int count)
+{
+	FireList	list = {fires, count, 0};
+	Datum		arrays[6];
+
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+		fires[i].result = FIRE_CHANGED;
+	fires_as_arrays(fires, count, arrays);
+	if (store_execute(&move_last_fires, arrays, NULL, receive_moved, &list) == (uint64) count)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		if (fires[i].result != FIRE_OK)
+			fires[i].result = why_not(&fires[i]);
+	}
 }
 
 /* ------------------------------------------------------------------------

@@ -163,12 +163,22 @@ typedef enum FireResult
 	FIRE_CHANGED				/* another version, fired already, or gone: read it again */
 } FireResult;
 
+/* An occurrence that is due, and what came of it. */
+typedef struct TaskFire
+{
+	int64		task_id;
+	int32		version;		/* as the caller last saw it */
+	TimestampTz fire_at;
+	bool		is_skipped;		/* counted as skipped, not as fired */
+	int64		missed;			/* earlier occurrences that are given up */
+	FireResult	result;
+} TaskFire;
+
 /*
- * Move a task's last_fire forward, only from what the caller last saw. Counts
- * the occurrence as fired, or as skipped.
+ * Move the last_fire of tasks forward, only from what the caller last saw, in
+ * one statement. Each task at most once in a call.
  */
-extern FireResult task_store_fire(int64 task_id, int32 version, TimestampTz fire_at,
-								  bool is_skipped, int64 missed);
+extern void task_store_fire(TaskFire *fires, int count);
 
 /* Add to a task's counts. False when somebody holds the row: come again. */
 extern bool task_store_add_counts(const TaskCounts *counts);

@@ -102,7 +102,7 @@ my $overlaps = q{
 		ON a.run_id < b.run_id AND a.started_at < b.finished_at AND b.started_at < a.finished_at
 	WHERE a.queue = '%s' AND b.queue = '%s'};
 is(sql(sprintf($overlaps, 'single', 'single')), '0', 'never with more than one run at a time');
-cmp_ok(sql(sprintf($overlaps, 'default', 'single')), '>', 0, 'while the rest of the workers served another queue');
+cmp_ok(sql(sprintf($overlaps, 'single', 'default')), '>', 0, 'while the rest of the workers served another queue');
 clear();
 
 # ---------------------------------------------------------------------------------------------
@@ -110,7 +110,8 @@ clear();
 # ---------------------------------------------------------------------------------------------
 
 # One worker's order is the order of the effects.
-$node->append_conf('postgresql.conf', "taskly.ready_limit = 100\ntaskly.max_workers = 1\n");
+$node->append_conf('postgresql.conf', 
+	"taskly.ready_limit = 100\ntaskly.max_workers = 1\ntaskly.history_retention = '14s'\n");
 $node->restart;
 polls('SELECT state FROM taskly.leader', 'leading', 'a scheduler with little memory leads');
 sql(q{SELECT taskly.define('put', 'INSERT INTO effect SELECT ($1 ->> 0)::int'); SELECT taskly.pause_all()});
@@ -120,11 +121,11 @@ sql(q{
 sql(join(";\n", map {
 	"SELECT count(taskly.enqueue('put', jsonb_build_array(n), priority => n % 7)) FROM generate_series($_ * 5 + 2001, $_ * 5 + 2005) n"
 } (0 .. 599)));
+polls('SELECT waiting BETWEEN 1 AND 100 FROM taskly.leader', 't', 'memory holds as many as it may');
 sql('SELECT taskly.resume_all()');
 polls('SELECT count(*) FROM effect', '5000', 'many more runs than memory holds are executed');
 is(sql('SELECT count(DISTINCT n) FROM effect'), '5000', 'each of them once');
 polls(q{SELECT count(*) FROM taskly.runs WHERE status = 'queued'}, '0', 'none is left');
-cmp_ok(sql('SELECT max(waiting) FROM taskly.leader'), '<=', 100, 'memory held no more');
 # The aging interval is a minute, so that priorities decide; those beyond memory come up in time.
 cmp_ok(sql(q{SELECT avg(r) FILTER (WHERE n % 7 = 6) - avg(r) FILTER (WHERE n % 7 = 0)
 	FROM (SELECT n, row_number() OVER (ORDER BY at) AS r FROM effect) e}), '<', 0, 'higher priorities came earlier, on the whole');
@@ -164,9 +165,8 @@ clear();
 # History
 # ---------------------------------------------------------------------------------------------
 
+# A partition is written for a second, or two, as that is how often the leader looks; there are 16.
 my $offset = -s $node->logfile;
-$node->append_conf('postgresql.conf', "taskly.history_retention = '14s'\n");
-$node->reload;
 my $slot = sql('SELECT history_slot FROM taskly.home');
 sql(q{SELECT taskly.schedule('tick', '* * * * * *', 'SELECT 1')});
 $run = sql(q{SELECT taskly.submit('SELECT ''old''')});
@@ -174,7 +174,7 @@ is(sql("SELECT taskly.wait($run, '60 s')"), 'succeeded', 'there is history');
 polls("SELECT history_slot <> $slot FROM taskly.home", 't', 'history moves on to the next partition');
 polls("SELECT count(*) FROM taskly.attempts WHERE run_id = $run", '0', 'old rows go');
 is(sql(q{SELECT count(*) > 0 FROM taskly.attempts}), 't', 'young ones are there');
-cmp_ok(sql(q{SELECT extract(epoch FROM now() - min(finished_at)) FROM taskly.attempts}), '<', 25, 'and none is very old');
+cmp_ok(sql(q{SELECT extract(epoch FROM now() - min(finished_at)) FROM taskly.attempts}), '<', 35, 'and none is very old');
 cmp_ok(sql(q{SELECT extract(epoch FROM max(finished_at) - min(finished_at)) FROM taskly.attempts}), '>', 10, 'but as old as was asked for');
 is(count_in_log($node, qr/ERROR: /, $offset), 0, 'nothing failed');
 
