@@ -175,12 +175,6 @@ session_note_commit(void)
 		unflushed = XactLastCommitEnd;
 }
 
-bool
-session_has_unflushed(void)
-{
-	return unflushed != InvalidXLogRecPtr;
-}
-
 /*
  * Interrupts are held: a FATAL half way would report runs as unfinished that
  * are. SyncRepWaitForLSN leaves by itself when the process must end.

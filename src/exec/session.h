@@ -48,7 +48,6 @@ extern void session_next_commit_waits(int level);
 
 /* Remember the last commit; make all that is remembered durable. */
 extern void session_note_commit(void);
-extern bool session_has_unflushed(void);
 extern void session_flush(void);
 
 #endif							/* TASKLY_SESSION_H */

@@ -371,22 +371,13 @@ refill_queue(QueuePlan *queue, void *arg)
 
 	while (ready_wants_refill(queue))
 	{
-		/* Let nothing that is read now be left out as beyond the watermark. */
 		TimestampTz after_due_at = queue->watermark_due_at;
 		int64		after_run_id = queue->watermark_run_id;
 
-		queue->watermark_due_at = DT_NOEND;
+		ready_begin_refill(queue);
 		count = run_store_read_queue(queue->queue_id, after_due_at, after_run_id,
 									 limit, receive_refill, &refill);
-		if (queue->watermark_due_at != DT_NOEND)
-			continue;			/* evicted meanwhile: that watermark is lower */
-		if (count < limit)
-		{
-			queue->is_complete = true;
-			return;
-		}
-		queue->watermark_due_at = refill.last_due_at;
-		queue->watermark_run_id = refill.last_run_id;
+		ready_end_refill(queue, refill.last_due_at, refill.last_run_id, count < limit);
 	}
 }
 

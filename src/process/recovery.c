@@ -51,21 +51,31 @@ count_crash(int64 run_id)
 	return crashes;
 }
 
+/* End a run that nobody executes any more. */
 static void
-quarantine(int64 run_id)
+end_run(int64 run_id, RunStatus status, const char *message, const char *hint)
 {
 	EndRequest	request = {0};
 	Outcome		outcome = {0};
 
 	request.run_id = run_id;
 	ItemPointerSetInvalid(&request.ctid);
-	request.status = RUN_QUARANTINED;
+	request.status = status;
 	request.sqlstate = "57P02";
-	request.message = "the run crashed the server";
-	request.hint = "Mend the command, then call taskly.retry().";
+	request.message = message;
+	request.hint = hint;
 	request.consecutive_failures = 1;
-	request.counts_attempt = true;
+	request.counts_attempt = status == RUN_QUARANTINED;
+	request.only_when_marked = status == RUN_LOST;
 	(void) executor_end(&request, &outcome);
+	intake_want_run(run_id);
+}
+
+static void
+quarantine(int64 run_id)
+{
+	end_run(run_id, RUN_QUARANTINED, "the run crashed the server",
+			"Mend the command, then call taskly.retry().");
 	ereport(LOG,
 			(errmsg("taskly: run " INT64_FORMAT " is quarantined, since it crashed the server",
 					run_id)));
@@ -75,13 +85,13 @@ static void
 judge_suspects(void)
 {
 	int64		run_id;
-	bool		was_alone;
+	bool		was_suspect;
 
-	while (crash_next_suspect(MyDatabaseId, &run_id, &was_alone))
+	while (crash_next_suspect(MyDatabaseId, &run_id, &was_suspect))
 	{
 		int			crashes = count_crash(run_id);
 
-		if (crashes > 0 && (was_alone || crashes >= TASKLY_CRASHES_MAX))
+		if (crashes > 0 && (was_suspect || crashes >= TASKLY_CRASHES_MAX))
 			quarantine(run_id);
 		intake_want_run(run_id);
 	}
@@ -105,23 +115,6 @@ receive_started(const RunRow *row, void *arg)
 }
 
 static void
-end_lost(int64 run_id)
-{
-	EndRequest	request = {0};
-	Outcome		outcome = {0};
-
-	request.run_id = run_id;
-	ItemPointerSetInvalid(&request.ctid);
-	request.status = RUN_LOST;
-	request.sqlstate = "57P02";
-	request.message = "the process that executed the run has vanished";
-	request.consecutive_failures = 1;
-	request.only_when_marked = true;
-	(void) executor_end(&request, &outcome);
-	intake_want_run(run_id);
-}
-
-static void
 end_stale_marks(void)
 {
 	MemoryContext context = CurrentMemoryContext;
@@ -134,7 +127,8 @@ end_stale_marks(void)
 	txn_commit();
 	MemoryContextSwitchTo(context);
 	foreach(cell, stale)
-		end_lost(*(int64 *) lfirst(cell));
+		end_run(*(int64 *) lfirst(cell), RUN_LOST,
+				"the process that executed the run has vanished", NULL);
 }
 
 TimestampTz

@@ -35,12 +35,11 @@ typedef struct Suspect
 {
 	Oid			database;
 	int64		run_id;			/* 0: judged */
-	bool		was_alone;
+	bool		was_suspect;
 } Suspect;
 
 typedef struct CrashRecorder
 {
-	pg_atomic_uint32 turn;		/* 1: a suspect runs now */
 	Suspect		suspects[MAX_SUSPECTS];
 	CrashNote	notes[FLEXIBLE_ARRAY_MEMBER];
 } CrashRecorder;
@@ -62,7 +61,6 @@ crash_recorder_create(void)
 				 errmsg("could not map %zu bytes for taskly's crash recorder: %m",
 						size)));
 	recorder = area;
-	pg_atomic_init_u32(&recorder->turn, 0);
 }
 
 static void
@@ -75,7 +73,7 @@ add_suspect(const CrashNote *note)
 		if (suspect->run_id != 0)
 			continue;
 		suspect->database = note->database;
-		suspect->was_alone = note->was_suspect;
+		suspect->was_suspect = note->was_suspect;
 		suspect->run_id = note->run_id;
 		return;
 	}
@@ -92,7 +90,6 @@ crash_recorder_after_start(void)
 			add_suspect(note);
 		memset(note, 0, sizeof(*note));
 	}
-	pg_atomic_write_u32(&recorder->turn, 0);
 }
 
 /* The postmaster ends us because another process crashed. */
@@ -131,7 +128,7 @@ crash_forget_run(int slot)
 }
 
 bool
-crash_next_suspect(Oid database, int64 *run_id, bool *was_alone)
+crash_next_suspect(Oid database, int64 *run_id, bool *was_suspect)
 {
 	for (int i = 0; i < MAX_SUSPECTS; i++)
 	{
@@ -140,23 +137,9 @@ crash_next_suspect(Oid database, int64 *run_id, bool *was_alone)
 		if (suspect->run_id == 0 || suspect->database != database)
 			continue;
 		*run_id = suspect->run_id;
-		*was_alone = suspect->was_alone;
+		*was_suspect = suspect->was_suspect;
 		suspect->run_id = 0;
 		return true;
 	}
 	return false;
-}
-
-bool
-crash_take_turn(void)
-{
-	uint32		expected = 0;
-
-	return pg_atomic_compare_exchange_u32(&recorder->turn, &expected, 1);
-}
-
-void
-crash_give_turn_back(void)
-{
-	pg_atomic_write_u32(&recorder->turn, 0);
 }

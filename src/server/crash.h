@@ -26,21 +26,14 @@ extern void crash_recorder_after_start(void);
 /* In a process that executes runs: mark innocent on SIGQUIT. */
 extern void crash_recorder_install(int slot);
 
-/* Around each run. was_suspect: it runs alone because it is one. */
+/* Around each run. was_suspect: a crash has hit it before. */
 extern void crash_note_run(int slot, Oid database, int64 run_id, bool was_suspect);
 extern void crash_forget_run(int slot);
 
 /*
  * Take a suspect of a database that nobody has judged yet; false: none.
- * was_alone: it crashed the server a second time while it ran alone.
+ * was_suspect: it had been one already when it crashed the server again.
  */
-extern bool crash_next_suspect(Oid database, int64 *run_id, bool *was_alone);
-
-/*
- * Suspects run one at a time in the whole server: true when this caller may
- * run one now, until it gives the turn back.
- */
-extern bool crash_take_turn(void);
-extern void crash_give_turn_back(void);
+extern bool crash_next_suspect(Oid database, int64 *run_id, bool *was_suspect);
 
 #endif							/* TASKLY_CRASH_H */

@@ -29,7 +29,7 @@ typedef struct Assignment
 	TimestampTz picked_at;
 	ItemPointerData ctid;		/* where its row was last seen */
 	int16		activity;		/* shell: reserved entry; else -1 */
-	bool		is_suspect;		/* runs alone: it may have crashed the server */
+	bool		is_suspect;		/* nothing is put behind it: it may have crashed the server */
 	int32		consecutive_failures;
 } Assignment;
 

@@ -290,9 +290,12 @@ sub singers
 	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$err);
 	$in .= "BEGIN; SELECT taskly.alter('held', description => 'held'); SELECT 'is held';\n";
 	ok(poll_until(sub { $session->pump_nb; $out =~ /is held/ }), 'one is being altered');
+	my $scheduler = scheduler_pid($node, 'postgres');
 	my ($held, $free) = map { sql("SELECT fires FROM taskly.tasks WHERE name = '$_'") } 'held', 'free';
 	poll_ok($node, 'postgres', "SELECT fires >= $free + 3 FROM taskly.tasks WHERE name = 'free'", 't', 'the other one goes on');
 	is(sql("SELECT fires FROM taskly.tasks WHERE name = 'held'"), $held, 'and the held one does not');
+	is(scheduler_pid($node, 'postgres'), $scheduler, 'under the same scheduler');
+	is(count_in_log($node, qr/lock timeout/), 0, 'which has not waited for the row');
 	$in .= "COMMIT; SELECT 'is free';\n";
 	ok(poll_until(sub { $session->pump_nb; $out =~ /is free/ }), 'commit');
 	poll_ok($node, 'postgres', "SELECT fires > $held AND description = 'held' FROM taskly.tasks WHERE name = 'held'", 't',

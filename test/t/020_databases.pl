@@ -151,14 +151,14 @@ foreach my $command ('DROP DATABASE two', 'DROP DATABASE two WITH (FORCE)', 'ALT
 is(scheduler_pid($node, 'two'), $pid, 'nor is taskly disturbed');
 is(sql('two', 'SELECT term FROM taskly.leader'), $term, 'it has led all the time');
 
-load('two', 400);
+load('two', 150);
 quickly($node, 'postgres', 'ALTER DATABASE two RENAME TO second', 10, 'RENAME works under load');
 poll_ok($node, 'second', 'SELECT state FROM taskly.leader', 'leading', 'taskly comes back after it');
 works('second', 'and works on');
 
 my $directory = PostgreSQL::Test::Utils::tempdir();
 sql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$directory'");
-load('second', 400);
+load('second', 150);
 quickly($node, 'postgres', 'ALTER DATABASE second SET TABLESPACE elsewhere', 15, 'SET TABLESPACE works under load');
 poll_ok($node, 'second', 'SELECT state FROM taskly.leader', 'leading', 'taskly comes back after it');
 
@@ -180,7 +180,7 @@ works('second', 'and works on');
 
 sql('second', q{SELECT taskly.enqueue('put', '["later"]', run_at => now() + interval '1 second')});
 sql('second', q{SELECT taskly.enqueue('put', '["far"]', run_at => now() + interval '1 day')});
-load('second', 400);
+load('second', 150);
 quickly($node, 'postgres', 'CREATE DATABASE copy TEMPLATE second', 15, 'CREATE DATABASE TEMPLATE works under load');
 is(sql('copy', 'SELECT state FROM taskly.leader'), 'parked', 'the copy is parked');
 like(sql('copy', 'SELECT reason FROM taskly.leader'), qr/taskly\.adopt\(\)/, 'and says what to do');

@@ -111,7 +111,7 @@ clear();
 
 # One worker's order is the order of the effects.
 $node->append_conf('postgresql.conf', 
-	"taskly.ready_limit = 100\ntaskly.max_workers = 1\ntaskly.history_retention = '14s'\n");
+	"taskly.ready_limit = 100\ntaskly.max_workers = 1\ntaskly.history_retention = '13s'\n");
 $node->restart;
 polls('SELECT state FROM taskly.leader', 'leading', 'a scheduler with little memory leads');
 sql(q{SELECT taskly.define('put', 'INSERT INTO effect SELECT ($1 ->> 0)::int'); SELECT taskly.pause_all()});
@@ -165,7 +165,7 @@ clear();
 # History
 # ---------------------------------------------------------------------------------------------
 
-# A partition is written for a second, or two, as that is how often the leader looks; there are 16.
+# A partition is written for a second, as that is how often the leader looks; there are 16.
 my $offset = -s $node->logfile;
 my $slot = sql('SELECT history_slot FROM taskly.home');
 sql(q{SELECT taskly.schedule('tick', '* * * * * *', 'SELECT 1')});
@@ -174,7 +174,7 @@ is(sql("SELECT taskly.wait($run, '60 s')"), 'succeeded', 'there is history');
 polls("SELECT history_slot <> $slot FROM taskly.home", 't', 'history moves on to the next partition');
 polls("SELECT count(*) FROM taskly.attempts WHERE run_id = $run", '0', 'old rows go');
 is(sql(q{SELECT count(*) > 0 FROM taskly.attempts}), 't', 'young ones are there');
-cmp_ok(sql(q{SELECT extract(epoch FROM now() - min(finished_at)) FROM taskly.attempts}), '<', 35, 'and none is very old');
+cmp_ok(sql(q{SELECT extract(epoch FROM now() - min(finished_at)) FROM taskly.attempts}), '<', 30, 'and none is very old');
 cmp_ok(sql(q{SELECT extract(epoch FROM max(finished_at) - min(finished_at)) FROM taskly.attempts}), '>', 10, 'but as old as was asked for');
 is(count_in_log($node, qr/ERROR: /, $offset), 0, 'nothing failed');
 
