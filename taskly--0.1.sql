@@ -243,6 +243,8 @@ DO $$
 BEGIN
 	FOR n IN 0 .. 15 LOOP
 		EXECUTE pg_catalog.format('CREATE TABLE taskly.finished_run_%s PARTITION OF taskly.finished_run FOR VALUES IN (%s)', n, n);
+		-- A publication of all tables would else refuse what retry() updates.
+		EXECUTE pg_catalog.format('ALTER TABLE taskly.finished_run_%s REPLICA IDENTITY FULL', n);
 		EXECUTE pg_catalog.format('COMMENT ON TABLE taskly.finished_run_%s IS %L', n, 'One sixteenth of the history; written and truncated in turn.');
 	END LOOP;
 END

@@ -15,11 +15,13 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/array.h"
 #include "utils/timestamp.h"
 
 #include "api/common.h"
 #include "api/run_args.h"
+#include "compat.h"
 #include "server/activity.h"
 #include "server/clock.h"
 #include "server/lock.h"
@@ -61,6 +63,10 @@ change_run(RunChange change, int64 run_id, bool is_strict)
 	for (int i = 0; i < MAX_LOOKS && result == CHANGE_LOOK_AGAIN; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		/* A worker needs a moment from its claim until it shows the run. */
+		if (i > 0)
+			(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1,
+							 TASKLY_WAIT_EVENT("TasklyChangeRun"));
 		push_newest_snapshot();
 		result = change(run_id, is_strict);
 		pop_newest_snapshot();

@@ -30,7 +30,10 @@ begin_attempt(RunningRun *run)
 	txn_begin("taskly: start run");
 	MemoryContextSwitchTo(run->context);
 	claim = run_store_lock(run->assignment->run_id, &run->ctid, &run->row);
-	if (claim == CLAIM_OK && !running_load(run))
+	/* Since the look at it its task may have gone, changed, or changed hands. */
+	if (claim == CLAIM_OK &&
+		(!running_load(run) || running_is_denied(run) ||
+		 run->definition.kind != RUN_KIND_AUTOCOMMIT))
 		claim = CLAIM_CHANGED;
 	/* Somebody else's attempt: its process or recovery will end it. */
 	if (claim == CLAIM_OK && !run_is_null(&run->row, RUN_COL_STARTED_AT))

@@ -115,6 +115,9 @@ running_show(RunningRun *run)
 	debug_query_string = run->definition.command;
 	session_start_timer(limit);
 	session_allow_cancel(true);
+	/* Asked for between two tries of this run. */
+	if (activity_is_cancelled(my_slot))
+		InterruptPending = QueryCancelPending = true;
 }
 
 static void
@@ -234,6 +237,9 @@ try_atomic(RunningRun *run)
 	run->ctid = run->row.ctid;
 	if (!running_load(run))
 		run->next_step = STEP_END_WITHOUT_TASK;
+	/* Given to another role since it was handed to us: its workers run it. */
+	else if (run_oid(&run->row, RUN_COL_OWNER) != GetAuthenticatedUserId())
+		run->next_step = STEP_NOT_OURS;
 	else if (running_is_denied(run))
 		run->next_step = STEP_DENY;
 	else if (running_is_expired(run))

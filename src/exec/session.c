@@ -185,6 +185,8 @@ session_flush(void)
 	if (unflushed == InvalidXLogRecPtr)
 		return;
 	HOLD_INTERRUPTS();
+	/* A cancel that came late would end the wait for standbys. */
+	QueryCancelPending = false;
 	if (role_synchronous_commit > SYNCHRONOUS_COMMIT_OFF)
 	{
 		XLogFlush(unflushed);

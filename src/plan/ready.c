@@ -263,8 +263,18 @@ compare_worst_first(const void *a, const void *b)
 	return sooner(x->order_key, y->order_key, x->run_id, y->run_id);
 }
 
+static void
+look_for_largest(QueuePlan *queue, void *arg)
+{
+	QueuePlan **largest = arg;
+
+	if (*largest == NULL || queue->waiting > (*largest)->waiting)
+		*largest = queue;
+}
+
 /*
- * The worst share of all waiting entries goes. Done for many at once, so that
+ * The queue that fills most of memory gives up its worst entries: one that is
+ * paused, or slow, must not crowd out the others. Done for many at once, so that
  * the cost of sorting is spread over as many arrivals.
  */
 static void
@@ -272,17 +282,23 @@ evict_worst(void)
 {
 	HASH_SEQ_STATUS scan;
 	RunEntry   *entry;
+	QueuePlan  *largest = NULL;
+	int64		evicted;
 	RunEntry  **list = palloc(sizeof(RunEntry *) * waiting_total);
 	int64		count = 0;
 
+	throttle_each(look_for_largest, &largest);
 	hash_seq_init(&scan, entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
-		if (entry->state != ENTRY_DISPATCHED && !entry->is_suspect)
+		if (entry->queue == largest &&
+			entry->state != ENTRY_DISPATCHED && !entry->is_suspect)
 			list[count++] = entry;
 	}
 	qsort(list, count, sizeof(RunEntry *), compare_worst_first);
-	for (int64 i = 0; i < count / EVICTED_SHARE; i++)
+	/* It keeps half at least, and so more than its own share (see below). */
+	evicted = Min(count / 2, Max(count / EVICTED_SHARE, ready_limit / 64));
+	for (int64 i = 0; i < evicted; i++)
 	{
 		lower_watermark(list[i]->queue, list[i]->due_at, list[i]->run_id);
 		ready_remove(list[i]);
@@ -290,9 +306,18 @@ evict_worst(void)
 	pfree(list);
 }
 
+/* Each queue may have some of its runs in memory, whatever others hold there. */
+static int64
+own_share(void)
+{
+	return Max(1, ready_limit / EVICTED_SHARE / Max(1, throttle_count()));
+}
+
 bool
 ready_wants_refill(const QueuePlan *queue)
 {
+	if (!queue->is_complete && queue->waiting < own_share())
+		return true;
 	return !queue->is_complete &&
 		waiting_total < ready_limit - ready_limit / EVICTED_SHARE &&
 		queue->waiting < ready_limit / 2;
@@ -367,7 +392,11 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 	int64		order_key = policy_order_key(queue->algorithm, queue->aging_us, &input);
 
 	if (entry != NULL && entry->state == ENTRY_DISPATCHED)
-		return;					/* its outcome will tell */
+	{
+		/* Its outcome will tell; or a retry put it back before that was heard. */
+		entry->was_told_again = true;
+		return;
+	}
 	if (entry != NULL)
 		ready_remove(entry);
 	if (may_stay_in_table(queue, run, order_key))
@@ -476,6 +505,7 @@ void
 ready_take(RunEntry *entry)
 {
 	leave(entry);
+	entry->was_told_again = false;
 	entry->state = ENTRY_DISPATCHED;
 }
 

@@ -37,6 +37,7 @@ typedef struct RunEntry
 	ItemPointerData ctid;
 	bool		is_shell;
 	bool		is_suspect;
+	bool		was_told_again; /* dispatched: there was news of it since */
 	uint8		state;			/* EntryState */
 	int16		slot;			/* dispatched: to whom */
 	int16		activity;		/* dispatched shell: reserved entry */

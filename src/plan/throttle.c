@@ -101,6 +101,12 @@ throttle_end(QueuePlan *queue)
 	queue->running--;
 }
 
+int64
+throttle_count(void)
+{
+	return hash_get_num_entries(queues);
+}
+
 void
 throttle_each(QueuePlanVisitor visit, void *arg)
 {

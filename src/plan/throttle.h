@@ -46,6 +46,9 @@ extern bool throttle_has_room(const QueuePlan *queue);
 extern void throttle_start(QueuePlan *queue);
 extern void throttle_end(QueuePlan *queue);
 
+/* How many queues there are. */
+extern int64 throttle_count(void);
+
 /* Call with each queue. */
 typedef void (*QueuePlanVisitor) (QueuePlan *queue, void *arg);
 extern void throttle_each(QueuePlanVisitor visit, void *arg);

@@ -39,7 +39,8 @@ release_entry(RunEntry *entry)
 	TaskPlan   *plan = entry->task_id ? task_plan_find(entry->task_id) : NULL;
 
 	pool_release(entry);
-	if (plan != NULL)
+	/* Not counted: adopted, or dispatched before its task was known. */
+	if (plan != NULL && plan->running > 0)
 		plan->running--;
 	if (entry->activity >= 0)
 		activity_give_back(entry->activity);
@@ -101,6 +102,8 @@ handle_outcome(const Outcome *outcome, TimestampTz now)
 	{
 		case OUTCOME_ENDED:
 		case OUTCOME_GONE:
+			if (entry->was_told_again)
+				intake_want_run(outcome->run_id);
 			release_entry(entry);
 			ready_remove(entry);
 			break;

@@ -161,7 +161,11 @@ static bool
 never_came(int slot, TimestampTz now)
 {
 	pid_t		pid;
+	SlotInfo	info;
 
+	/* It has come, and logs in. */
+	if (slot_info(slot, &info) && info.pid != 0)
+		return false;
 	if (workers[slot].handle == NULL)
 		return now - workers[slot].started_at > ATTACH_TIMEOUT_US;
 	return GetBackgroundWorkerPid(workers[slot].handle, &pid) == BGWH_STOPPED &&

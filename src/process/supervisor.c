@@ -110,6 +110,7 @@ begin(ProcessArgs *args)
 	before_shmem_exit(abandon_runs, (Datum) 0);
 	pqsignal(SIGCHLD, handle_child_signal);
 
+	slot_set_ready(args->index);
 	idle_since_us = taskly_monotonic_us();
 	database_wake_my_scheduler();
 	pgstat_report_activity(STATE_IDLE, NULL);

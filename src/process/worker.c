@@ -96,6 +96,7 @@ taskly_worker_main(Datum arg)
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(args.database, args.role, 0);
 	executor_init(args.index);
+	slot_set_ready(args.index);
 	database_wake_my_scheduler();
 	pgstat_report_activity(STATE_IDLE, NULL);
 

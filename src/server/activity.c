@@ -31,6 +31,7 @@ typedef struct ActivityEntry
 	int			process_pid;	/* whom to signal */
 	int			proc_number;
 	int64		cancel_run_id;
+	int			cancels_in_flight;	/* signals that are about to be sent */
 	bool		previous_was_cancelled;
 	Activity	activity;
 } ActivityEntry;
@@ -127,13 +128,18 @@ void
 activity_begin(int index, const Activity *activity)
 {
 	ActivityEntry *e = &entries[index];
+	bool		is_other;
 
 	SpinLockAcquire(&e->mutex);
+	/* The same run once more is still to be cancelled. */
+	is_other = e->activity.run_id != activity->run_id;
 	e->activity = *activity;
 	e->process_pid = MyProcPid;
 	e->proc_number = my_proc_number();
-	e->previous_was_cancelled = e->cancel_run_id != 0;
-	e->cancel_run_id = 0;
+	e->previous_was_cancelled = (is_other && e->cancel_run_id != 0) ||
+		e->cancels_in_flight > 0;
+	if (is_other)
+		e->cancel_run_id = 0;
 	SpinLockRelease(&e->mutex);
 }
 
@@ -197,6 +203,7 @@ activity_cancel(int index, int64 run_id)
 	if (e->activity.run_id == run_id && e->activity.database == MyDatabaseId)
 	{
 		e->cancel_run_id = run_id;
+		e->cancels_in_flight++;
 		/* The watchdog ends the process of one that does not heed it. */
 		e->activity.stop_by_us = now_us;
 		pid = e->process_pid;
@@ -211,6 +218,9 @@ activity_cancel(int index, int64 run_id)
 		kill(pid, SIGINT);
 	else
 		SetLatch(&GetPGProcByNumber(proc_number)->procLatch);
+	SpinLockAcquire(&e->mutex);
+	e->cancels_in_flight--;
+	SpinLockRelease(&e->mutex);
 	return true;
 }
 

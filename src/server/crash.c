@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "port/atomics.h"
+#include "storage/ipc.h"
 #include "storage/pmsignal.h"
 
 #include "server/crash.h"
@@ -92,6 +93,17 @@ crash_recorder_after_start(void)
 	}
 }
 
+/*
+ * An orderly exit in the middle of a run crashes nothing. Code -1 is an exit()
+ * that PostgreSQL did not call: that does.
+ */
+static void
+forget_at_exit(int code, Datum arg)
+{
+	if (code == 0 || code == 1)
+		recorder->notes[my_slot].run_id = 0;
+}
+
 /* The postmaster ends us because another process crashed. */
 static void
 quit_innocently(SIGNAL_ARGS)
@@ -107,6 +119,7 @@ crash_recorder_install(int slot)
 	my_slot = slot;
 	memset(&recorder->notes[slot], 0, sizeof(CrashNote));
 	pqsignal(SIGQUIT, quit_innocently);
+	before_shmem_exit(forget_at_exit, (Datum) 0);
 }
 
 void

@@ -9,6 +9,8 @@
  *						  |                                   ^
  *						  +--- process never came: free ------+
  *
+ * A process attaches when it starts, and is ready when it has logged in.
+ *
  * Who reserves and frees: the scheduler, under shmem_slots_lock(). Who attaches
  * and leaves: the process. The rings need no lock: assignments are pushed by
  * the scheduler only and popped, with compare-and-swap, by the worker or (to
@@ -29,6 +31,7 @@
 #include "storage/shmem.h"
 
 #include "compat.h"
+#include "server/activity.h"
 #include "server/clock.h"
 #include "server/database.h"
 #include "server/guc.h"
@@ -234,8 +237,12 @@ slot_reclaim(Oid database)
 	{
 		/* A process that is yet to attach will find the slot is not its own. */
 		if (slots[i].database == database &&
-			(slots[i].state == SLOT_LEFT || slots[i].state == SLOT_RESERVED))
+			(slots[i].state == SLOT_LEFT ||
+			 (slots[i].state == SLOT_RESERVED && slots[i].pid == 0)))
 		{
+			/* What its process was executing is in nobody's hands. */
+			if (i < taskly_max_workers)
+				activity_end(i);
 			slots[i].state = SLOT_FREE;
 			slots[i].generation = 0;
 			slots[i].database = InvalidOid;
@@ -345,7 +352,6 @@ slot_attach(int slot, uint64 generation)
 	is_ours = s->state == SLOT_RESERVED && s->generation == generation;
 	if (is_ours)
 	{
-		s->state = SLOT_READY;
 		s->pid = MyProcPid;
 		s->proc_number = my_proc_number();
 		s->started_at = s->last_run_at = taskly_now();
@@ -354,6 +360,14 @@ slot_attach(int slot, uint64 generation)
 	if (is_ours)
 		before_shmem_exit(leave_slot, Int32GetDatum(slot));
 	return is_ours;
+}
+
+void
+slot_set_ready(int slot)
+{
+	LWLockAcquire(shmem_slots_lock(), LW_EXCLUSIVE);
+	slots[slot].state = SLOT_READY;
+	LWLockRelease(shmem_slots_lock());
 }
 
 /* Wake the scheduler that owns a slot; false when there is none. */

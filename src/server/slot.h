@@ -58,8 +58,8 @@ typedef struct Outcome
 typedef enum SlotState
 {
 	SLOT_FREE,
-	SLOT_RESERVED,				/* process asked for, not yet attached */
-	SLOT_READY,					/* process attached */
+	SLOT_RESERVED,				/* process asked for; with a pid: it logs in */
+	SLOT_READY,					/* it takes assignments */
 	SLOT_LEFT					/* process gone; its scheduler has to clear up */
 } SlotState;
 
@@ -114,6 +114,9 @@ extern void slot_set_refill_mark(int slot, int mark);
 /* --- worker --------------------------------------------------------- */
 
 extern bool slot_attach(int slot, uint64 generation);
+
+/* Logged in: from now on it takes assignments. */
+extern void slot_set_ready(int slot);
 extern bool slot_is_retiring(int slot);
 extern bool slot_next_assignment(int slot, Assignment *assignment);
 extern bool slot_outcome_has_room(int slot, int count);

@@ -29,9 +29,13 @@
 #define BOOKKEEPING_CONTEXT \
 	(SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION)
 
+/* A commit leaves TopMemoryContext as the current one: what is made then would stay. */
+static MemoryContext caller_context = NULL;
+
 void
 txn_begin(const char *activity)
 {
+	caller_context = CurrentMemoryContext;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	XactIsoLevel = XACT_READ_COMMITTED;
@@ -49,6 +53,7 @@ txn_commit(void)
 {
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller_context);
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 

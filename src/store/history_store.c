@@ -180,17 +180,18 @@ history_store_reopen(int64 run_id)
 
 /*
  * The text is not a constant, since a partition has to be pasted: one of
- * sixteen numbers.
+ * sixteen numbers. Its plan is kept: a lock that cannot be had is an error that
+ * would leave a new one behind each time.
  */
 void
 history_store_truncate(int slot)
 {
-	char		sql[128];
-	Statement	truncate = {.sql = sql};
+	static Statement truncate[TASKLY_HISTORY_SLOTS];
+	static char sql[TASKLY_HISTORY_SLOTS][64];
 
-	snprintf(sql, sizeof(sql), "TRUNCATE ONLY taskly.finished_run_%d", slot);
-	(void) store_execute(&truncate, NULL, NULL, NULL, NULL);
-	SPI_freeplan(truncate.plan);
+	snprintf(sql[slot], sizeof(sql[slot]), "TRUNCATE ONLY taskly.finished_run_%d", slot);
+	truncate[slot].sql = sql[slot];
+	(void) store_execute(&truncate[slot], NULL, NULL, NULL, NULL);
 }
 
 int64

@@ -22,7 +22,9 @@ prepare_statement(Statement *statement)
 {
 	SPIPlanPtr	plan;
 
-	plan = SPI_prepare(statement->sql, statement->nargs, statement->argtypes);
+	/* Rows are found by key: planning anew for the values would gain nothing. */
+	plan = SPI_prepare_cursor(statement->sql, statement->nargs, statement->argtypes,
+							  CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", statement->sql,
 			 SPI_result_code_string(SPI_result));

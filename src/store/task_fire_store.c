@@ -2,7 +2,7 @@
  *
  * task_fire_store.c
  *	  What the leader does to taskly.task: read the scheduled ones, move
- *	  last_fire, add to counts.
+ *	  last_fire.
  *
  * An occurrence exists at most once because last_fire only moves forward, from
  * what the leader last saw, in the transaction that inserts the run. A row that
@@ -102,13 +102,6 @@ static Statement move_last_fires = {
 	.nargs = 6,
 	.argtypes = {INT8ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID,
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID},
-};
-
-static Statement exists = {
-	.sql = "SELECT t.version FROM taskly.task AS t "
-	"WHERE t.task_id OPERATOR(pg_catalog.=) $1",
-	.nargs = 1,
-	.argtypes = {INT8OID},
 };
 
 /* Why was nothing moved? What would have been is held by somebody, or is past. */
@@ -212,57 +205,4 @@ task_store_fire(TaskFire *fires, int count)
 		if (fires[i].result != FIRE_OK)
 			fires[i].result = why_not(&fires[i]);
 	}
-}
-
-/* ------------------------------------------------------------------------
- * Counts
- * ------------------------------------------------------------------------ */
-
-static Statement add_counts = {
-	.sql = "WITH held AS MATERIALIZED (SELECT t.task_id FROM taskly.task AS t "
-	" WHERE t.task_id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE SKIP LOCKED), "
-	"failure AS MATERIALIZED (SELECT f.message FROM taskly.finished_run AS f "
-	" WHERE f.run_id OPERATOR(pg_catalog.=) $9 "
-	" ORDER BY f.finished_at DESC LIMIT 1) "
-	"UPDATE taskly.task AS t SET "
-	"runs = t.runs OPERATOR(pg_catalog.+) $2, "
-	"failures = t.failures OPERATOR(pg_catalog.+) $3, "
-	"consecutive_failures = $4, "
-	"last_run_id = $5, last_status = $6, last_started_at = $7, "
-	"last_finished_at = $8, "
-	"last_failure_run_id = COALESCE($9, t.last_failure_run_id), "
-	"last_failure_at = COALESCE($10, t.last_failure_at), "
-	"last_failure_message = CASE WHEN $9 IS NULL THEN t.last_failure_message "
-	" ELSE (SELECT f.message FROM failure AS f) END "
-	"FROM held AS h WHERE t.task_id OPERATOR(pg_catalog.=) h.task_id",
-	.nargs = 10,
-	.argtypes = {INT8OID, INT8OID, INT8OID, INT4OID, INT8OID, TEXTOID,
-	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID},
-};
-
-bool
-task_store_add_counts(const TaskCounts *counts)
-{
-	Datum		values[10];
-	bool		nulls[10] = {0};
-	Datum		ignored;
-
-	values[0] = Int64GetDatum(counts->task_id);
-	values[1] = Int64GetDatum(counts->runs);
-	values[2] = Int64GetDatum(counts->failures);
-	values[3] = Int32GetDatum(counts->consecutive_failures);
-	values[4] = Int64GetDatum(counts->last_run_id);
-	values[5] = CStringGetTextDatum(run_status_name(counts->last_status));
-	values[6] = TimestampTzGetDatum(counts->last_started_at);
-	nulls[6] = counts->last_started_at == 0;
-	values[7] = TimestampTzGetDatum(counts->last_finished_at);
-	values[8] = Int64GetDatum(counts->last_failure_run_id);
-	nulls[8] = counts->last_failure_run_id == 0;
-	values[9] = TimestampTzGetDatum(counts->last_failure_at);
-	nulls[9] = counts->last_failure_run_id == 0;
-
-	if (store_execute(&add_counts, values, nulls, NULL, NULL) > 0)
-		return true;
-	/* No such task any more: its counts are nobody's. */
-	return !store_fetch_value(&exists, values, NULL, &ignored);
 }

@@ -83,20 +83,21 @@ drain_round()
 		rate=$("drain_$side" "$workers") || return
 		rates["$side"]+=" $rate"
 	done
-	say "   round $round, $workers workers:" \
+	say "   round $round, at most $workers workers:" \
 		"taskly ${rates[taskly]##* }, limit ${rates[limit]##* }, pgbench ${rates[pgbench]##* }"
 }
 
 report_drain()
 {
-	local workers=$1 taskly limit pgbench ratio factor
+	local workers=$1 taskly limit pgbench ratio factor plural=
 
 	taskly=$(median ${rates[taskly]})
 	limit=$(median ${rates[limit]})
 	pgbench=$(median ${rates[pgbench]})
 	ratio=$(calculate "$taskly / $limit")
 	factor=$(calculate "$taskly / $pgbench" %.1f)
-	report "drain of $runs runs, $workers worker(s)" \
+	[ "$workers" = 1 ] || plural=s
+	report "drain of $runs runs by $workers worker$plural" \
 		"$taskly runs/s ($(spread ${rates[taskly]}))"
 	report "… beside the in-server limit, $limit/s ($(spread ${rates[limit]}))" \
 		"$ratio of it" 'at least 0.5' "$(verdict "$ratio >= 0.5")"

@@ -61,7 +61,7 @@ sub works
 	my ($database, $name) = @_;
 	my $run_id = sql($database, q{SELECT taskly.submit('SELECT 1')});
 
-	is(sql($database, "SELECT taskly.wait($run_id, '60 s')"), 'succeeded', $name);
+	is(sql($database, "SELECT taskly.wait($run_id, '30 s')"), 'succeeded', $name);
 }
 
 # ---------------------------------------------------------------------------------------------
@@ -111,7 +111,10 @@ foreach my $how ('DROP EXTENSION taskly', 'DROP EXTENSION taskly CASCADE', 'DROP
 		DROP SCHEMA IF EXISTS taskly; DROP ROLE IF EXISTS boss; CREATE ROLE boss SUPERUSER;
 		SET ROLE boss; CREATE EXTENSION taskly});
 	sql('two', q{SELECT taskly.submit('SELECT pg_sleep(100)')});
-	poll_ok($node, 'two', q{SELECT count(*) FROM taskly.runs WHERE status = 'running'}, '1', "a long run, then $how");
+	poll_ok($node, 'postgres', q{
+		SELECT count(*) FROM pg_stat_activity
+		WHERE datname = 'two' AND backend_type = 'taskly worker' AND wait_event = 'PgSleep'},
+		'1', "a long run, then $how");
 	quickly($node, 'two', $how, 5, 'does not wait for it');
 	poll_ok($node, 'postgres', processes_in('two'), '0', 'all processes of taskly leave');
 }

@@ -60,7 +60,11 @@ sub is_parked
 	poll_ok($target, $database, 'SELECT count(*) FROM taskly.scheduler_state() WHERE pid IS NOT NULL', '1',
 		"$name: there is a scheduler");
 	is($target->safe_psql($database, 'SELECT bool_and(parked) FROM taskly.tasks'), 't', "$name: all tasks are parked");
-	is($target->safe_psql($database, 'SELECT count(*) FROM taskly.attempts'), '0', "$name: nothing has run");
+	# A new run is of this home, and is behind all that are due.
+	my $run_id = $target->safe_psql($database,
+		q{SELECT taskly.submit('SELECT 1', run_at => now() + interval '1500 ms')});
+	is($target->safe_psql($database, "SELECT taskly.wait($run_id, '60 s')"), 'succeeded', "$name: new runs are executed");
+	is($target->safe_psql($database, 'SELECT count(*) FROM taskly.attempts'), '1', "$name: others are not");
 	my ($code, $out, $err) = $target->psql($database, q{SELECT count(*) FROM effect WHERE database <> 'source'});
 	is($out, '0', "$name: nor left an effect");
 }

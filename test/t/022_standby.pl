@@ -30,7 +30,6 @@ $standby->init_from_backup($primary, 'backup', has_streaming => 1);
 $standby->start;
 
 # Long enough for whatever might start there.
-$primary->safe_psql('postgres', 'CREATE TABLE mark (); ');
 my $seen = $primary->safe_psql('postgres', 'SELECT count(*) FROM effect');
 poll_ok($primary, 'postgres', "SELECT count(*) > $seen + 3 FROM effect", 't', 'the primary goes on');
 $primary->wait_for_catchup($standby);

@@ -1,0 +1,531 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_ready.c
+ *	  The waiting runs in a scheduler's memory, against a naive model: random
+ *	  arrivals, changes, dispatches, pauses and evictions.
+ *
+ * The model is the table: it knows every run. Memory may know fewer, but never
+ * loses one: up to a queue's watermark it holds all.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "fake_backend.h"
+#include "plan/policy.h"
+#include "plan/ready.h"
+#include "tap.h"
+
+#define MAX_RUNS	4000
+#define QUEUES		3
+#define TASKS		4
+#define ROUNDS		12
+#define OPERATIONS	2500
+#define AGING_US	1000
+
+typedef struct ModelRun
+{
+	bool		exists;
+	bool		is_dispatched;
+	int			queue;			/* its id */
+	int64		key;			/* order key of its last arrival in memory */
+	WaitingRun	run;
+} ModelRun;
+
+static ModelRun model[MAX_RUNS + 1];
+static int	made;
+static int64 arrivals;			/* calls of ready_put() */
+static bool is_task_paused[TASKS + 1];
+static TimestampTz now;
+static int	limit;
+static char failure[256];		/* the first of this round */
+
+#define CHECK(claim, ...) \
+	do { \
+		if (!(claim) && failure[0] == '\0') \
+			snprintf(failure, sizeof(failure), __VA_ARGS__); \
+	} while (0)
+
+static bool
+task_is_paused(int64 task_id)
+{
+	return is_task_paused[task_id];
+}
+
+/* ------------------------------------------------------------------------
+ * What must be true at any time
+ * ------------------------------------------------------------------------ */
+
+static bool
+is_up_to_watermark(const QueuePlan *queue, const WaitingRun *run)
+{
+	return queue->is_complete || run->due_at < queue->watermark_due_at ||
+		(run->due_at == queue->watermark_due_at && run->run_id <= queue->watermark_run_id);
+}
+
+static EntryState
+expected_state(const ModelRun *m)
+{
+	if (m->is_dispatched)
+		return ENTRY_DISPATCHED;
+	if (m->run.due_at > now)
+		return ENTRY_TIMER;
+	return m->run.task_id != 0 && is_task_paused[m->run.task_id] ? ENTRY_PARKED : ENTRY_READY;
+}
+
+static void
+check_entry(const ModelRun *m, const RunEntry *entry)
+{
+	int64		id = m->run.run_id;
+
+	CHECK(m->exists, "run " INT64_FORMAT " is in memory and not in the table", id);
+	CHECK(entry->run_id == id && entry->queue == throttle_find(m->queue) &&
+		  entry->due_at == m->run.due_at && entry->deadline_at == m->run.deadline_at &&
+		  entry->owner == m->run.owner && entry->is_shell == m->run.is_shell,
+		  "run " INT64_FORMAT " is not as it was put", id);
+	CHECK(entry->order_key == m->key, "run " INT64_FORMAT " has a key of its own", id);
+	CHECK(entry->state == expected_state(m), "run " INT64_FORMAT " is in state %d, not %d",
+		  id, entry->state, expected_state(m));
+}
+
+static bool
+belongs_to(const ModelRun *m, const ReadyLine *line)
+{
+	return throttle_find(m->queue) == line->queue && m->run.owner == line->owner &&
+		m->run.is_shell == line->is_shell;
+}
+
+/* The first of a line is the best of those that are due and in memory. */
+static void
+check_lines(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, ready_lines())
+	{
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+		const ModelRun *best = NULL;
+		int64		count = 0;
+
+		for (int id = 1; id <= made; id++)
+		{
+			const ModelRun *m = &model[id];
+
+			if (!m->exists || !belongs_to(m, line) ||
+				expected_state(m) != ENTRY_READY || ready_find(id) == NULL)
+				continue;
+			count++;
+			if (best == NULL || m->key < best->key)
+				best = m;
+		}
+		CHECK(count == line->count && (count == 0) == ready_line_is_empty(line),
+			  "a line counts " INT64_FORMAT " of " INT64_FORMAT, line->count, count);
+		CHECK(count == 0 || ready_line_first(line)->order_key == best->key,
+			  "a line does not begin with the best of its runs");
+	}
+}
+
+static void
+check_all(void)
+{
+	int64		waiting[QUEUES + 1] = {0};
+	TimestampTz first_deadline = DT_NOEND;
+	TimestampTz next;
+	RunEntry   *expired;
+
+	for (int id = 1; id <= made; id++)
+	{
+		const ModelRun *m = &model[id];
+		RunEntry   *entry = ready_find(id);
+
+		if (entry != NULL)
+			check_entry(m, entry);
+		else if (m->exists)
+			CHECK(!m->is_dispatched && !is_up_to_watermark(throttle_find(m->queue), &m->run),
+				  "run %d is lost: not in memory, but below the watermark", id);
+		if (entry == NULL || m->is_dispatched)
+			continue;
+		waiting[0]++;
+		waiting[m->queue]++;
+		first_deadline = Min(first_deadline, m->run.deadline_at);
+	}
+	CHECK(ready_count() == waiting[0], "the count of waiting runs is wrong");
+	for (int q = 1; q <= QUEUES; q++)
+		CHECK(throttle_find(q)->waiting == waiting[q], "a queue's count is wrong");
+	expired = ready_next_expired(now, &next);
+	CHECK(expired ? expired->deadline_at == first_deadline && first_deadline <= now :
+		  next == first_deadline && first_deadline > now, "the next deadline is wrong");
+	check_lines();
+}
+
+/* ------------------------------------------------------------------------
+ * What happens
+ * ------------------------------------------------------------------------ */
+
+/* As the scheduler does when it has read a row. */
+static void
+put(ModelRun *m)
+{
+	QueuePlan  *queue = throttle_find(m->queue);
+	PolicyInput input = {m->run.due_at, ++arrivals, m->run.priority};
+	int64		before = ready_count();
+
+	if (!m->is_dispatched)
+		m->key = policy_order_key(queue->algorithm, queue->aging_us, &input);
+	ready_put(queue, &m->run, now);
+	/* A dispatched run that comes back has its place, whatever the limit. */
+	CHECK(ready_count() <= Max(limit, before), INT64_FORMAT " runs are above the limit", ready_count());
+}
+
+/* Few different instants, so that many runs are due at the same time. */
+static TimestampTz
+some_instant(void)
+{
+	return now + (tap_random(60) - 30) * 1000;
+}
+
+static void
+arrive(void)
+{
+	ModelRun   *m = &model[made + 1];
+
+	if (made == MAX_RUNS)
+		return;
+	made++;
+	memset(m, 0, sizeof(*m));
+	m->exists = true;
+	m->queue = 1 + tap_random(QUEUES);
+	m->run.run_id = made;
+	m->run.task_id = tap_random(TASKS + 1);
+	m->run.due_at = some_instant();
+	m->run.deadline_at = tap_random(3) ? DT_NOEND : m->run.due_at + tap_random(100000);
+	m->run.priority = throttle_find(m->queue)->algorithm == QUEUE_FIFO ? 0 : tap_random(21) - 10;
+	m->run.owner = 10 + tap_random(2);
+	m->run.is_shell = tap_random(5) == 0;
+	put(m);
+}
+
+static ModelRun *
+some_run(bool is_dispatched)
+{
+	for (int i = 0; made > 0 && i < 20; i++)
+	{
+		ModelRun   *m = &model[1 + tap_random(made)];
+
+		if (m->exists && m->is_dispatched == is_dispatched)
+			return m;
+	}
+	return NULL;
+}
+
+/* A row is changed: its due time moves, and it is read again. */
+static void
+change(void)
+{
+	ModelRun   *m = some_run(tap_random(10) == 0);
+
+	if (m == NULL)
+		return;
+	if (!m->is_dispatched)
+		m->run.due_at = some_instant();
+	put(m);
+}
+
+static void
+cancel(void)
+{
+	ModelRun   *m = some_run(false);
+
+	if (m == NULL)
+		return;
+	m->exists = false;
+	if (ready_find(m->run.run_id))
+		ready_remove(ready_find(m->run.run_id));
+}
+
+static void
+cancel_range(void)
+{
+	int64		first = 1 + tap_random(made + 1);
+	int64		count = tap_random(20);
+
+	for (int64 id = first; id < first + count && id <= made; id++)
+	{
+		if (!model[id].is_dispatched)
+			model[id].exists = false;
+	}
+	ready_remove_range(first, count);
+}
+
+static void
+dispatch(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, ready_lines())
+	{
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+
+		if (!ready_line_is_empty(line) && throttle_has_room(line->queue))
+		{
+			RunEntry   *entry = ready_line_first(line);
+
+			CHECK(!model[entry->run_id].is_dispatched, "a run is dispatched twice");
+			model[entry->run_id].is_dispatched = true;
+			ready_take(entry);
+			throttle_start(entry->queue);
+			return;
+		}
+	}
+}
+
+/* A run ends, or comes back to wait. */
+static void
+end(void)
+{
+	ModelRun   *m = some_run(true);
+
+	if (m == NULL)
+		return;
+	throttle_end(throttle_find(m->queue));
+	m->is_dispatched = false;
+	if (tap_random(2))
+	{
+		m->run.due_at = tap_random(2) ? m->run.due_at : now + tap_random(20) * 1000;
+		ready_return(ready_find(m->run.run_id), m->run.due_at, now);
+	}
+	else
+	{
+		m->exists = false;
+		ready_remove(ready_find(m->run.run_id));
+	}
+}
+
+static void
+pass_time(void)
+{
+	TimestampTz next;
+
+	now += tap_random(3000);
+	next = ready_advance(now);
+	CHECK(next > now, "what is due has not left the timers");
+	CHECK(next == (ready_first_timer() ? ready_first_timer()->due_at : DT_NOEND),
+		  "the next due time is wrong");
+}
+
+static void
+toggle_pause(void)
+{
+	int			task = 1 + tap_random(TASKS);
+
+	is_task_paused[task] = !is_task_paused[task];
+	if (is_task_paused[task])
+		ready_task_paused(task);
+	else
+		ready_task_resumed(task);
+}
+
+/* The next run of a queue in the table, after a place; 0: none. */
+static int
+next_in_table(int queue, TimestampTz due_at, int64 run_id)
+{
+	int			best = 0;
+
+	for (int id = 1; id <= made; id++)
+	{
+		const WaitingRun *run = &model[id].run;
+
+		if (!model[id].exists || model[id].queue != queue || run->due_at < due_at ||
+			(run->due_at == due_at && id <= run_id))
+			continue;
+		if (best == 0 || run->due_at < model[best].run.due_at)
+			best = id;
+	}
+	return best;
+}
+
+/* As the scheduler's intake reads on from a watermark. */
+static void
+refill(int queue_id)
+{
+	QueuePlan  *queue = throttle_find(queue_id);
+
+	while (ready_wants_refill(queue))
+	{
+		TimestampTz due_at = queue->watermark_due_at;
+		int64		run_id = queue->watermark_run_id;
+		int			count = 0;
+		int			id;
+
+		ready_begin_refill(queue);
+		while (count < ready_refill_size() &&
+			   (id = next_in_table(queue_id, due_at, run_id)) != 0)
+		{
+			due_at = model[id].run.due_at;
+			run_id = id;
+			count++;
+			put(&model[id]);
+		}
+		ready_end_refill(queue, due_at, run_id, count < ready_refill_size());
+	}
+}
+
+static void
+happen(void)
+{
+	int			what = tap_random(100);
+
+	if (what < 40)
+		arrive();
+	else if (what < 50)
+		change();
+	else if (what < 55)
+		cancel();
+	else if (what < 70)
+		dispatch();
+	else if (what < 82)
+		end();
+	else if (what < 92)
+		pass_time();
+	else if (what < 95)
+		toggle_pause();
+	else if (what < 96)
+		cancel_range();
+	else
+		refill(1 + tap_random(QUEUES));
+}
+
+/* In the end every run that was not cancelled is dispatched, once. */
+static void
+drain(void)
+{
+	int			dispatched;
+
+	for (int task = 1; task <= TASKS; task++)
+	{
+		if (is_task_paused[task])
+			ready_task_resumed((is_task_paused[task] = false, task));
+	}
+	now += USECS_PER_HOUR;
+	do
+	{
+		dispatched = 0;
+		for (int q = 1; q <= QUEUES; q++)
+			refill(q);
+		(void) ready_advance(now);
+		for (int i = 0; i < 50; i++)
+			dispatch();
+		for (int id = 1; id <= made; id++)
+		{
+			if (!model[id].is_dispatched)
+				continue;
+			dispatched++;
+			model[id].exists = model[id].is_dispatched = false;
+			throttle_end(throttle_find(model[id].queue));
+			ready_remove(ready_find(id));
+		}
+	} while (dispatched > 0);
+	for (int id = 1; id <= made; id++)
+		CHECK(!model[id].exists, "run %d was never dispatched", id);
+	CHECK(ready_count() == 0, "something is left in memory");
+}
+
+static void
+restart(QueuePlan *queue, void *arg)
+{
+	queue->is_complete = true;	/* the table is empty, too */
+}
+
+static void
+test_round(int round)
+{
+	made = 0;
+	failure[0] = '\0';
+	limit = 40 + tap_random(200);
+	ready_set_limit(limit);
+	throttle_each(restart, NULL);
+	for (int i = 0; i < OPERATIONS && failure[0] == '\0'; i++)
+	{
+		happen();
+		check_all();
+	}
+	if (failure[0] == '\0')
+		drain();
+	ok(failure[0] == '\0', "round %d, at most %d of %d runs in memory%s%s", round, limit, made,
+	   failure[0] ? ": " : "", failure);
+}
+
+/* ------------------------------------------------------------------------
+ * The limit, by itself
+ * ------------------------------------------------------------------------ */
+
+static void
+test_eviction(void)
+{
+	QueuePlan  *queue = throttle_find(1);
+	WaitingRun	run = {.deadline_at = DT_NOEND, .owner = 10};
+	bool		kept_best = true;
+
+	ready_forget_waiting();
+	ready_set_limit(100);
+	queue->is_complete = true;
+	for (int64 id = 1; id <= 101; id++)
+	{
+		run.run_id = 10000 + id;
+		run.due_at = now + id;
+		ready_put(queue, &run, now);
+	}
+	for (int64 id = 1; id <= 75; id++)
+		kept_best = kept_best && ready_find(10000 + id);
+	ok(kept_best && ready_count() == 76, "at the limit the worst quarter goes");
+	ok(!queue->is_complete && queue->watermark_due_at == now + 76 &&
+	   queue->watermark_run_id == 10075, "the watermark is lowered to the best that went");
+	ok(!ready_wants_refill(queue), "there is no room for more yet");
+	ready_forget_waiting();
+	ok(ready_count() == 0 && ready_wants_refill(queue), "there is room when memory is empty");
+}
+
+static void
+test_throttle(void)
+{
+	QueuePlan  *queue;
+
+	throttle_set(9, QUEUE_FIFO, 0, 2, false);
+	queue = throttle_find(9);
+	ok(throttle_has_room(queue), "a queue has room for a first run");
+	throttle_start(queue);
+	throttle_start(queue);
+	ok(!throttle_has_room(queue), "a queue has no room beyond max_running");
+	throttle_end(queue);
+	ok(throttle_has_room(queue), "there is room again when a run has ended");
+	throttle_set(9, QUEUE_FIFO, 0, 2, true);
+	ok(!throttle_has_room(queue) && queue->running == 1, "a paused queue has no room, and keeps its counts");
+	throttle_begin_reload();
+	throttle_end_reload();
+	ok(throttle_find(9) == queue, "a queue that is gone stays while a run of it runs");
+	throttle_end(queue);
+	throttle_set(1, QUEUE_FIFO, 0, 0, false);
+	throttle_begin_reload();
+	throttle_set(1, QUEUE_FIFO, 0, 0, false);
+	throttle_end_reload();
+	ok(!throttle_find(9) && throttle_find(1), "a reload forgets the queues that it has not seen");
+}
+
+int
+main(void)
+{
+	tap_seed();
+	throttle_init();
+	throttle_set(1, QUEUE_PRIORITY, AGING_US, 0, false);
+	throttle_set(2, QUEUE_FIFO, AGING_US, 0, false);
+	throttle_set(3, QUEUE_PRIORITY, 1, 5, false);
+	ready_init(100, task_is_paused);
+	now = INT64CONST(1000000000);
+	for (int round = 1; round <= ROUNDS && failure[0] == '\0'; round++)
+		test_round(round);
+	test_eviction();
+	test_throttle();
+	return tap_done();
+}
