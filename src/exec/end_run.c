@@ -68,7 +68,7 @@ end_in_transaction(const EndRequest *request, Outcome *outcome)
 		txn_abort();
 		return claim == CLAIM_GONE ? OUTCOME_GONE : OUTCOME_LOCKED;
 	}
-	txn_commit_durably();
+	txn_commit_to_disk();
 	outcome_fill(outcome, &end);
 	return (OutcomeKind) outcome->kind;
 }

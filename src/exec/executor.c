@@ -235,6 +235,13 @@ try_atomic(RunningRun *run)
 		return STEP_DONE;
 	}
 	run->ctid = run->row.ctid;
+	/* In somebody's hands since its task was another kind: recovery ends it. */
+	if (!run_is_null(&run->row, RUN_COL_STARTED_AT))
+	{
+		txn_abort();
+		run->outcome->kind = OUTCOME_LOCKED;
+		return STEP_DONE;
+	}
 	if (!running_load(run))
 		run->next_step = STEP_END_WITHOUT_TASK;
 	/* Given to another role since it was handed to us: its workers run it. */

@@ -22,6 +22,8 @@
 /* What the limit evicts at once, and what a refill reads at once. */
 #define EVICTED_SHARE	4
 #define REFILL_SHARE	4
+/* Share of memory that runs of paused tasks may have together. */
+#define PARKED_SHARE	8
 
 static HTAB *entries = NULL;
 static MemoryContext ready_context = NULL;
@@ -29,6 +31,8 @@ static pairingheap timers;
 static pairingheap deadlines;
 static dlist_head lines = DLIST_STATIC_INIT(lines);
 static dlist_head parked = DLIST_STATIC_INIT(parked);
+static int64 parked_count = 0;
+static bool left_parked = false;	/* some were left in the table */
 static int64 arrivals = 0;
 static int64 waiting_total = 0;
 static int	ready_limit = 0;
@@ -159,7 +163,10 @@ add_deadline(RunEntry *entry)
 		pairingheap_add(&deadlines, &entry->deadline_node);
 }
 
-/* Put an entry where it waits; it must be nowhere now. */
+/*
+ * Put an entry where it waits; it must be nowhere now. It may be gone after
+ * that: see PARKED_SHARE.
+ */
 static void
 enter(RunEntry *entry, TimestampTz now)
 {
@@ -170,8 +177,16 @@ enter(RunEntry *entry, TimestampTz now)
 	}
 	else if (entry->task_id != 0 && task_is_paused(entry->task_id))
 	{
+		if (parked_count >= ready_limit / PARKED_SHARE)
+		{
+			/* Left in the table: a paused task must not crowd others out. */
+			left_parked = true;
+			(void) hash_search(entries, &entry->run_id, HASH_REMOVE, NULL);
+			return;
+		}
 		entry->state = ENTRY_PARKED;
 		dlist_push_tail(&parked, &entry->list_node);
+		parked_count++;
 	}
 	else
 	{
@@ -199,6 +214,7 @@ leave(RunEntry *entry)
 			break;
 		case ENTRY_PARKED:
 			dlist_delete(&entry->list_node);
+			parked_count--;
 			break;
 		case ENTRY_DISPATCHED:
 			return;
@@ -458,6 +474,15 @@ ready_next_expired(TimestampTz now, TimestampTz *next)
 /* ------------------------------------------------------------------------
  * Pause
  * ------------------------------------------------------------------------ */
+
+bool
+ready_has_left_parked(void)
+{
+	bool		result = left_parked;
+
+	left_parked = false;
+	return result;
+}
 
 void
 ready_task_resumed(int64 task_id)

@@ -109,6 +109,9 @@ extern RunEntry *ready_next_expired(TimestampTz now, TimestampTz *next);
 extern void ready_task_paused(int64 task_id);
 extern void ready_task_resumed(int64 task_id);
 
+/* Since the last call: were runs of paused tasks left in their table? */
+extern bool ready_has_left_parked(void);
+
 /* --- picking -------------------------------------------------------- */
 
 /* All lines, in no order; lines may be empty. */

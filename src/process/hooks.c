@@ -276,7 +276,21 @@ run_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 								environment, dest, completion);
 }
 
-/* COMMIT PREPARED makes rows visible that no callback of ours has seen. */
+/* What becomes visible, rows or the extension itself, no callback has seen. */
+static void
+wake_after_commit_prepared(void)
+{
+	DatabaseInfo info;
+	int			entry = database_my_entry();
+	bool		has_scheduler = entry >= 0 && database_info(entry, &info) &&
+		info.state == SCHEDULER_RUNNING;
+
+	wake_for_everything();
+	if (!has_scheduler &&
+		OidIsValid(get_extension_oid(TASKLY_EXTENSION, true)))
+		wake_launcher_for_extension();
+}
+
 static bool
 commits_prepared(Node *statement)
 {
@@ -307,7 +321,7 @@ see_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		run_utility(pstmt, query, read_only_tree, context, params,
 					environment, dest, completion);
 		if (may_look && commits_prepared(statement))
-			wake_for_everything();
+			wake_after_commit_prepared();
 		return;
 	}
 

@@ -229,7 +229,11 @@ read_task(int64 task_id)
 	if (plan->is_paused && !was_paused)
 		ready_task_paused(task_id);
 	if (!plan->is_paused && was_paused)
+	{
 		ready_task_resumed(task_id);
+		if (ready_has_left_parked())
+			wanted.everything = true;
+	}
 	leader_task_changed(&task, reading_at);
 }
 

@@ -38,7 +38,7 @@
 #define MAX_STARTING		2
 /* A scheduler that left is started again after this, and ever later. */
 #define RESTART_DELAY_MS	500
-#define MAX_RESTART_DELAY_MS	60000
+#define MAX_RESTART_DELAY_MS	4000
 /* Whether entries are short is seen only when all schedulers have looked. */
 #define LIMIT_CHECK_US		USECS_PER_SEC
 /* One that lived this long has left for a new reason. */

@@ -161,7 +161,7 @@ try_to_lead(void)
 	}
 	term = home_store_next_term();
 	name = MemoryContextStrdup(TopMemoryContext, get_database_name(MyDatabaseId));
-	txn_commit_durably();
+	txn_commit_to_disk();
 	am_leader = true;
 	needs_tasks = true;
 	database_show_leader(my_entry, true, false, term);

@@ -47,7 +47,7 @@ count_crash(int64 run_id)
 		run_row_set(&row, RUN_COL_CRASHES, Int32GetDatum(crashes));
 		(void) run_store_update(&row);
 	}
-	txn_commit_durably();
+	txn_commit_to_disk();
 	return crashes;
 }
 

@@ -48,11 +48,19 @@ report_outcomes(void)
 	pgstat_report_stat(false);
 }
 
+/* A retry, say, has its time to be kept. */
+static bool
+wants_attention(const Outcome *outcome)
+{
+	return outcome->kind != OUTCOME_ENDED || outcome->status != RUN_SUCCEEDED;
+}
+
 /* Run what is in the ring; true when a run was executed. */
 static bool
 work(void)
 {
 	Assignment	assignment;
+	Outcome    *outcome;
 	int64		slice_began_us = taskly_monotonic_us();
 	bool		did_work = false;
 
@@ -60,12 +68,15 @@ work(void)
 		   slot_next_assignment(my_slot, &assignment))
 	{
 		CHECK_FOR_INTERRUPTS();
-		executor_run(&assignment, &unreported[unreported_count]);
-		unreported_count++;
+		/* What is done must not wait behind a run that may take long. */
+		if (!assignment.is_short)
+			report_outcomes();
+		outcome = &unreported[unreported_count++];
+		executor_run(&assignment, outcome);
 		slot_count_run(my_slot, taskly_now());
 		did_work = true;
 
-		if (unreported_count == MAX_UNREPORTED ||
+		if (unreported_count == MAX_UNREPORTED || wants_attention(outcome) ||
 			taskly_monotonic_us() - slice_began_us >= taskly_flush_after_ms * INT64CONST(1000))
 		{
 			report_outcomes();

@@ -30,6 +30,7 @@ typedef struct Assignment
 	ItemPointerData ctid;		/* where its row was last seen */
 	int16		activity;		/* shell: reserved entry; else -1 */
 	bool		is_suspect;		/* nothing is put behind it: it may have crashed the server */
+	bool		is_short;		/* expected to be over at once */
 	int32		consecutive_failures;
 } Assignment;
 

@@ -57,13 +57,25 @@ txn_commit(void)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
-void
-txn_commit_durably(void)
+static void
+commit_at(const char *synchronous_commit_level)
 {
-	(void) set_config_option("synchronous_commit", "on",
+	(void) set_config_option("synchronous_commit", synchronous_commit_level,
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
 							 true, 0, false);
 	txn_commit();
+}
+
+void
+txn_commit_durably(void)
+{
+	commit_at("on");
+}
+
+void
+txn_commit_to_disk(void)
+{
+	commit_at("local");
 }
 
 void

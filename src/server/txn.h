@@ -23,6 +23,12 @@ extern void txn_commit(void);
 extern void txn_commit_durably(void);
 
 /*
+ * The same without standbys: a scheduler must not wait for one that is away,
+ * and what it records can be found out again.
+ */
+extern void txn_commit_to_disk(void);
+
+/*
  * The same in two steps, for many transactions at once: commits that do not
  * wait, and a wait for all of them. It cannot fail.
  */

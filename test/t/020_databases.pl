@@ -16,6 +16,7 @@ my $node = new_node('main', q{
 taskly.max_workers = 2
 taskly.max_databases = 3
 max_worker_processes = 16
+max_prepared_transactions = 1
 });
 $node->start;
 
@@ -82,6 +83,11 @@ $session->quit;
 poll_ok($node, 'one', 'SELECT state FROM taskly.leader', 'leading', 'but then');
 is(count_in_log($node, qr/leads database "three"/), 0, 'and not when it was rolled back');
 
+sql('postgres', 'CREATE DATABASE late');
+sql('late', q{BEGIN; CREATE EXTENSION taskly; PREPARE TRANSACTION 'later'});
+sql('late', q{COMMIT PREPARED 'later'});
+poll_ok($node, 'late', 'SELECT state FROM taskly.leader', 'leading', 'so does COMMIT PREPARED of it');
+quickly($node, 'postgres', 'DROP DATABASE late', 10, 'DROP DATABASE is not in its way');
 make_tasks($_) foreach ('one', 'two');
 poll_ok($node, 'one', q{SELECT count(*) > 1 FROM effect WHERE database = 'one'}, 't', 'the first database runs its task');
 poll_ok($node, 'two', q{SELECT count(*) > 1 FROM effect WHERE database = 'two'}, 't', 'the second one, too');
