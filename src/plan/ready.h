@@ -6,7 +6,8 @@
  *
  * Memory is bounded. For each queue a watermark (due_at, run_id) says up to
  * where memory holds every waiting run; perhaps better ones beyond it too. What
- * is beyond is read when there is room, from the watermark on.
+ * is beyond is read when there is room, from the watermark on. Of the runs of
+ * paused tasks only a share is held; the resume reads the others.
  *
  *-------------------------------------------------------------------------
  */

@@ -5,7 +5,7 @@ readonly MANY_SCHEDULES=100000
 readonly IDLE_SECONDS=30
 readonly MEMORY_LIMIT_KB=65536
 
-# Schedules that are due once a year, in half a year.
+# $1 schedules that are due once a year, in half a year, and $2 seconds of rest.
 make_schedules()
 {
 	query -v count="$1" >/dev/null <<'ENDSQL' || return
@@ -16,18 +16,19 @@ ENDSQL
 	# In a session of its own: one that still has to report what it changed would have it all
 	# analysed once more.
 	query -c 'VACUUM ANALYZE' || return
-	wait_for_calm
+	# The background writer notes who is running within 15 s of the last change, once.
+	wait_for_calm "$2"
 }
 
-# Nothing of what was prepared is to be measured: no WAL for three seconds.
+# Nothing of what was prepared is to be measured: no WAL for $1 seconds.
 wait_for_calm()
 {
-	local tries=30 before after
+	local tries=10 before after
 
 	settle
 	while [ "$tries" -gt 0 ]; do
 		before=$(query -c 'SELECT pg_current_wal_insert_lsn()')
-		sleep 3
+		sleep "$1"
 		after=$(query -c 'SELECT pg_current_wal_insert_lsn()')
 		[ "$before" = "$after" ] && return
 		tries=$((tries - 1))
@@ -75,7 +76,7 @@ measure_idle()
 	local lsn wakeups bytes cpu switches processes turns
 
 	restart_server 4 && fresh_database && set_autovacuum off &&
-		make_schedules "$IDLE_SCHEDULES" || return
+		make_schedules "$IDLE_SCHEDULES" 20 || return
 	wakeups=$(query -c 'SELECT wakeups FROM taskly.leader')
 	lsn=$(query -c 'SELECT pg_current_wal_insert_lsn()')
 	sample_processes >"$work/before"
@@ -118,7 +119,7 @@ measure_scheduler_memory()
 
 	restart_server 4 && fresh_database || return
 	empty=$(own_memory_kb "$(pid_of 'taskly scheduler')")
-	make_schedules "$MANY_SCHEDULES" || return
+	make_schedules "$MANY_SCHEDULES" 2 || return
 	full=$(own_memory_kb "$(pid_of 'taskly scheduler')")
 	report "memory of the scheduler with $MANY_SCHEDULES schedules" \
 		"$(calculate "$full / 1024" %.1f) MB ($(calculate "$empty / 1024" %.1f) with none)" \
@@ -170,7 +171,7 @@ measure_load()
 {
 	local leading start
 
-	restart_server 4 && fresh_database && make_schedules "$MANY_SCHEDULES" && restart_server 4 || return
+	restart_server 4 && fresh_database && make_schedules "$MANY_SCHEDULES" 2 && restart_server 4 || return
 	query >/dev/null <<'ENDSQL' || return
 DO $$
 BEGIN
