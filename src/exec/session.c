@@ -14,7 +14,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
-#include "commands/async.h"
 #include "commands/prepare.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
@@ -100,7 +99,6 @@ session_settle(void)
 	{
 		AfterTriggerFireDeferred();
 	} while (PreCommit_Portals(false));
-	Async_UnlistenAll();
 	if (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE)
 		used_temp_objects = true;
 }
@@ -128,7 +126,6 @@ session_reset(void)
 	txn_begin("taskly: reset session");
 	SetPGVariable("session_authorization", NIL, false);
 	ResetAllOptions();
-	Async_UnlistenAll();
 	txn_commit();
 	used_temp_objects = true;
 	session_clean();

@@ -95,13 +95,15 @@ next_of_once(const AgendaEntry *entry)
 	return at > entry->last_fire ? at : DT_NOEND;
 }
 
-/* The first run is due at once, others are made due by agenda_finished(). */
+/* The first run is due at once; one that still runs is found running then. */
 static TimestampTz
 next_after_finish(const AgendaEntry *entry)
 {
 	if (entry->last_fire == DT_NOBEGIN)
 		return Max(entry->anchor, entry->starts_at);
-	return schedule_next(&entry->schedule, entry->last_fire, entry->last_fire);
+	return schedule_next(&entry->schedule,
+						 Max(entry->last_fire, entry->last_finished_at),
+						 entry->last_fire);
 }
 
 static TimestampTz
@@ -167,6 +169,9 @@ agenda_put(const AgendaTask *task, TimestampTz now, ScheduleError *error)
 	entry->starts_at = task->starts_at;
 	entry->ends_at = task->ends_at;
 	entry->last_fire = task->last_fire;
+	/* What we have seen ourselves may be newer than the row. */
+	entry->last_finished_at = found ? Max(entry->last_finished_at, task->last_finished_at) :
+		task->last_finished_at;
 	/* What passed before we knew the task was missed. */
 	entry->next_fire = next_of(entry, !found && entry->skips_missed ? now : DT_NOBEGIN);
 	entry->wake_at = entry->next_fire;
@@ -232,8 +237,10 @@ agenda_finished(int64 task_id, TimestampTz finished_at)
 	AgendaEntry *entry = agenda_find(task_id);
 	TimestampTz next;
 
-	if (entry == NULL || entry->schedule.kind != SCHEDULE_AFTER_FINISH ||
-		entry->is_paused)
+	if (entry == NULL || entry->schedule.kind != SCHEDULE_AFTER_FINISH)
+		return;
+	entry->last_finished_at = Max(entry->last_finished_at, finished_at);
+	if (entry->is_paused)
 		return;
 	next = schedule_next(&entry->schedule, finished_at, finished_at);
 	set_next(entry, next > entry->ends_at ? DT_NOEND : next);

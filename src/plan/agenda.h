@@ -26,6 +26,7 @@ typedef struct AgendaEntry
 	TimestampTz starts_at;		/* DT_NOBEGIN: none */
 	TimestampTz ends_at;		/* DT_NOEND: none */
 	TimestampTz last_fire;
+	TimestampTz last_finished_at;	/* DT_NOBEGIN: never */
 	TimestampTz next_fire;		/* DT_NOEND: never */
 	TimestampTz wake_at;		/* look at it then: next_fire, or later */
 	pairingheap_node node;
@@ -47,6 +48,7 @@ typedef struct AgendaTask
 	TimestampTz starts_at;
 	TimestampTz ends_at;
 	TimestampTz last_fire;
+	TimestampTz last_finished_at;	/* DT_NOBEGIN: never */
 } AgendaTask;
 
 extern void agenda_init(void);

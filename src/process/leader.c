@@ -89,6 +89,7 @@ put_task(const TaskRow *task, TimestampTz now)
 	agenda_task.starts_at = task->starts_at;
 	agenda_task.ends_at = task->ends_at;
 	agenda_task.last_fire = task->last_fire;
+	agenda_task.last_finished_at = task->last_finished_at;
 	if (agenda_task.zone == NULL || !agenda_put(&agenda_task, now, &error))
 		ereport(LOG,
 				(errmsg("taskly: schedule of task " INT64_FORMAT " cannot be read; it does not fire",

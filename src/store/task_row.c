@@ -98,6 +98,8 @@ task_row_read(HeapTuple tuple, TupleDesc desc, TaskRow *task)
 	task->on_failure = get_text(&c, TASK_COL_ON_FAILURE);
 	task->anchor = DatumGetTimestampTz(get_datum(&c, TASK_COL_ANCHOR, 0));
 	task->last_fire = DatumGetTimestampTz(get_datum(&c, TASK_COL_LAST_FIRE, 0));
+	task->last_finished_at = DatumGetTimestampTz(get_datum(&c, TASK_COL_LAST_FINISHED_AT,
+														   TimestampTzGetDatum(DT_NOBEGIN)));
 	task->fires = DatumGetInt64(get_datum(&c, TASK_COL_FIRES, Int64GetDatum(0)));
 	task->is_paused = !c.nulls[TASK_COL_PAUSED_AT - 1];
 	task->consecutive_failures =

@@ -102,6 +102,7 @@ typedef struct TaskRow
 	char	   *on_failure;
 	TimestampTz anchor;
 	TimestampTz last_fire;
+	TimestampTz last_finished_at;	/* DT_NOBEGIN: never, as far as the row was told */
 	int64		fires;
 	bool		is_paused;
 	int32		consecutive_failures;
