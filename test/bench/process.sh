@@ -45,7 +45,7 @@ wait_for_calm()
 # ticks.
 cpu_ms()
 {
-	if [ -s "/proc/$1/schedstat" ]; then
+	if [ -r "/proc/$1/schedstat" ]; then
 		awk '{ printf "%.3f", $1 / 1000000 }' "/proc/$1/schedstat"
 	else
 		# The name, in parentheses, may contain spaces: count from the end of it.
