@@ -146,7 +146,7 @@ serve_workers_once(bool *was_served, TimestampTz now)
 		ReadyLine  *line;
 
 		if (worker == NULL || !worker->is_ready || worker->is_retiring ||
-			slot_is_retiring(i))
+			slot_is_retiring(i) || slot_state(i) != SLOT_READY)
 			continue;
 		line = pick_line(worker->role, false);
 		if (line == NULL || !may_push(worker, ready_line_first(line)))

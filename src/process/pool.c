@@ -30,6 +30,8 @@
 
 /* How long a role keeps its only worker while others have none. */
 #define QUANTUM_US			USECS_PER_SEC
+/* So long after its end a process's unfinished run is judged. */
+#define LEFT_DELAY_US		(200 * INT64CONST(1000))
 /* After a process could not be started. */
 #define START_RETRY_US		USECS_PER_SEC
 /* A process of a vanished scheduler that has not attached by then never will. */
@@ -77,6 +79,7 @@ own_slot(int slot, Oid role, BackgroundWorkerHandle *handle, TimestampTz now)
 	worker->role = role;
 	worker->handle = handle;
 	worker->started_at = now;
+	worker->left_at = 0;
 	worker->average_us = 0;
 	worker->count = 0;
 	dlist_init(&worker->dispatched);
@@ -172,6 +175,22 @@ never_came(int slot, TimestampTz now)
 		slot_state(slot) == SLOT_RESERVED;
 }
 
+/*
+ * A worker that ended in the middle of a run: was it alone, or does the server
+ * shut down? Then we are told so in a moment, and its run is not to blame.
+ */
+static bool
+is_left_too_soon(int slot, TimestampTz now)
+{
+	PoolWorker *worker = &workers[slot];
+	Activity	activity;
+
+	if (worker->left_at == 0)
+		worker->left_at = now;
+	return slot < taskly_max_workers && !worker->is_retiring &&
+		activity_get(slot, &activity) && now - worker->left_at < LEFT_DELAY_US;
+}
+
 static void
 tend_slot(int slot, TimestampTz now)
 {
@@ -193,6 +212,8 @@ tend_slot(int slot, TimestampTz now)
 			clear_up(slot, now);
 			break;
 		case SLOT_LEFT:
+			if (is_left_too_soon(slot, now))
+				break;
 			/* One that left before it was ever ready could not log in. */
 			if (!worker->is_ready && worker->count == 0)
 			{
@@ -210,12 +231,18 @@ tend_slot(int slot, TimestampTz now)
 TimestampTz
 pool_tend(TimestampTz now)
 {
+	TimestampTz look_again_at = DT_NOEND;
+
 	for (int i = 0; i < slot_count(); i++)
 	{
 		if (workers[i].is_mine)
 			tend_slot(i, now);
+		if (workers[i].is_mine && workers[i].left_at != 0)
+			look_again_at = workers[i].left_at + LEFT_DELAY_US;
 	}
-	return start_again_at > now ? start_again_at : DT_NOEND;
+	if (start_again_at > now)
+		look_again_at = Min(look_again_at, start_again_at);
+	return look_again_at;
 }
 
 bool
@@ -224,7 +251,7 @@ pool_has_news(void)
 	for (int i = 0; i < slot_count(); i++)
 	{
 		if (workers[i].is_mine &&
-			(slot_has_outcome(i) || slot_state(i) == SLOT_LEFT ||
+			(slot_has_outcome(i) || (slot_state(i) == SLOT_LEFT && workers[i].left_at == 0) ||
 			 (slot_state(i) == SLOT_READY && !workers[i].is_ready)))
 			return true;
 	}

@@ -24,6 +24,7 @@ typedef struct PoolWorker
 	Oid			role;			/* InvalidOid: the supervisor */
 	BackgroundWorkerHandle *handle; /* NULL: adopted */
 	TimestampTz started_at;
+	TimestampTz left_at;		/* it was gone when we looked; 0: it is not */
 	int64		average_us;		/* of its runs without a task */
 	int			count;			/* dispatched to it and not yet ended */
 	dlist_head	dispatched;		/* RunEntry.list_node */

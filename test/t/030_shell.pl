@@ -239,7 +239,7 @@ sub stubborn
 
 # What it leaves in the background.
 {
-	my $run = submit("sh -c 'echo \$\$ >>$dir/daemon; exec sleep 600' & exit 0");
+	my $run = submit("sh -c 'echo \$\$ >>$dir/daemon; exec sleep 600' & while [ ! -s $dir/daemon ]; do sleep 0.05; done; exit 0");
 
 	is(end_of($run), 'succeeded', 'a command that leaves something behind has its own outcome');
 	all_end_ok('and what it left is ended', pids_in("$dir/daemon", 1));
