@@ -30,6 +30,7 @@ static MemoryContext ready_context = NULL;
 static pairingheap timers;
 static pairingheap deadlines;
 static dlist_head lines = DLIST_STATIC_INIT(lines);
+static dlist_head spare_lines = DLIST_STATIC_INIT(spare_lines);
 static dlist_head parked = DLIST_STATIC_INIT(parked);
 static int64 parked_count = 0;
 static bool left_parked = false;	/* some were left in the table */
@@ -147,7 +148,11 @@ line_of(const RunEntry *entry)
 			line->is_shell == entry->is_shell)
 			return line;
 	}
-	line = MemoryContextAllocZero(ready_context, sizeof(ReadyLine));
+	if (dlist_is_empty(&spare_lines))
+		line = MemoryContextAlloc(ready_context, sizeof(ReadyLine));
+	else
+		line = dlist_container(ReadyLine, node, dlist_pop_head_node(&spare_lines));
+	memset(line, 0, sizeof(ReadyLine));
 	line->queue = entry->queue;
 	line->owner = entry->owner;
 	line->is_shell = entry->is_shell;
@@ -199,6 +204,19 @@ enter(RunEntry *entry, TimestampTz now)
 	add_deadline(entry);
 }
 
+/* Lines without runs go: queues and roles come and go for ever. */
+static void
+leave_line(RunEntry *entry)
+{
+	ReadyLine  *line = line_of(entry);
+
+	pairingheap_remove(&line->heap, &entry->order_node);
+	if (--line->count > 0)
+		return;
+	dlist_delete(&line->node);
+	dlist_push_head(&spare_lines, &line->node);
+}
+
 /* Take a waiting entry out of its place. */
 static void
 leave(RunEntry *entry)
@@ -209,8 +227,7 @@ leave(RunEntry *entry)
 			pairingheap_remove(&timers, &entry->order_node);
 			break;
 		case ENTRY_READY:
-			pairingheap_remove(&line_of(entry)->heap, &entry->order_node);
-			line_of(entry)->count--;
+			leave_line(entry);
 			break;
 		case ENTRY_PARKED:
 			dlist_delete(&entry->list_node);

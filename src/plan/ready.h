@@ -115,7 +115,7 @@ extern bool ready_has_left_parked(void);
 
 /* --- picking -------------------------------------------------------- */
 
-/* All lines, in no order; lines may be empty. */
+/* All lines, in no order. A line goes with the last run that is taken from it. */
 extern dlist_head *ready_lines(void);
 
 static inline bool
