@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use File::Spec::Functions qw(rel2abs);
 use FindBin;
 use lib $FindBin::Bin;
 
@@ -13,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $dir = PostgreSQL::Test::Utils::tempdir();
+my $dir = rel2abs(PostgreSQL::Test::Utils::tempdir());
 my $node = new_node('main', q{
 max_worker_processes = 24
 taskly.max_workers = 5

@@ -4,13 +4,14 @@
 use strict;
 use warnings;
 
+use File::Spec::Functions qw(rel2abs);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
-my $dir = PostgreSQL::Test::Utils::tempdir();
+my $dir = rel2abs(PostgreSQL::Test::Utils::tempdir());
 my $timeout = $PostgreSQL::Test::Utils::timeout_default;
 
 $node->init(allows_streaming => 1);
@@ -149,7 +150,7 @@ sub stubborn
 
 	$run = submit('cat; ls /proc/self/fd | wc -l; readlink /proc/self/cwd');
 	end_of($run);
-	is(column($run, 'output'), "4\n" . $node->data_dir . "\n",
+	is(column($run, 'output'), "4\n" . rel2abs($node->data_dir) . "\n",
 		'without args it is empty; descriptors 0, 1, 2 (and that of ls) are all; it runs in the data directory');
 }
 
