@@ -468,7 +468,7 @@ CREATE FUNCTION taskly.create_queue(
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_create_queue_v1';
-COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: waiting runs, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42710 the name is taken.';
+COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42710 the name is taken.';
 
 CREATE FUNCTION taskly.alter_queue(
 	name text,
@@ -490,7 +490,7 @@ CREATE FUNCTION taskly.alter_queue(
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_queue_v1';
-COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. NULL keeps what is. reset: names of options to return to their defaults: algorithm, max_running, max_pending, aging. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: waiting runs, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42704 no such queue; 42501 it is another role''s.';
+COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. NULL keeps what is. reset: names of options to return to their defaults: algorithm, max_running, max_pending, aging. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42704 no such queue; 42501 it is another role''s.';
 
 CREATE FUNCTION taskly.drop_queue(
 	name text
@@ -637,7 +637,7 @@ COMMENT ON FUNCTION taskly.cancel(bigint)
 	IS 'Takes a waiting run back, or asks a running one to stop at commit; false when it is over. Never waits.';
 
 CREATE FUNCTION taskly.cancel(run_ids bigint[]) RETURNS bigint
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_cancel_many_v1';
 COMMENT ON FUNCTION taskly.cancel(bigint[])
 	IS 'Cancels those of the runs that can be cancelled and are the caller''s; returns how many.';
@@ -649,7 +649,7 @@ COMMENT ON FUNCTION taskly.retry(bigint)
 	IS 'Puts a run that ended badly back into its queue, due now, with one attempt more if it had none left; a run that waits for its next attempt becomes due now. False when there is nothing to retry.';
 
 CREATE FUNCTION taskly.retry(run_ids bigint[]) RETURNS bigint
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_retry_many_v1';
 COMMENT ON FUNCTION taskly.retry(bigint[])
 	IS 'Retries those of the runs that can be retried and are the caller''s; returns how many.';
@@ -1265,12 +1265,17 @@ SELECT
 		THEN 'The server has not loaded taskly; add it to shared_preload_libraries and restart the server.'
 		WHEN h.database OPERATOR(pg_catalog.<>) d.oid
 		THEN 'The tasks were copied from another database; run SELECT taskly.adopt() to let them run here.'
+		WHEN pg_catalog.current_setting('taskly.enabled', true) OPERATOR(pg_catalog.=) 'off'
+		THEN 'The setting taskly.enabled is off: nothing starts.'
 		WHEN h.paused_at IS NOT NULL AND COALESCE(h.paused_until OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp(), true)
-		THEN pg_catalog.concat_ws(': ', 'All tasks are paused', h.paused_reason)
+		THEN pg_catalog.concat_ws(': ', 'All tasks are paused' OPERATOR(pg_catalog.||)
+			COALESCE(' until ' OPERATOR(pg_catalog.||) h.paused_until::pg_catalog.text, ''), h.paused_reason)
 		WHEN EXISTS (SELECT FROM taskly.task t WHERE t.home_id OPERATOR(pg_catalog.<>) h.home_id)
 		THEN 'Some tasks were restored from another database; run SELECT taskly.adopt() to let them run here.'
 		WHEN s.state OPERATOR(pg_catalog.=) 'none'
 		THEN 'No scheduler has been started; see taskly.max_databases and the server log.'
+		WHEN s.state OPERATOR(pg_catalog.=) 'starting'
+		THEN 'The scheduler is starting.'
 	END AS reason,
 	s.waiting,
 	s.dispatched,

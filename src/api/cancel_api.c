@@ -194,6 +194,9 @@ Datum
 taskly_cancel_many_v1(PG_FUNCTION_ARGS)
 {
 	begin_writing_call("taskly.cancel()");
+	/* As array_agg() of no rows is. */
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT64(0);
 	return change_many(cancel_run, PG_GETARG_ARRAYTYPE_P(0));
 }
 
@@ -354,5 +357,7 @@ Datum
 taskly_retry_many_v1(PG_FUNCTION_ARGS)
 {
 	begin_writing_call("taskly.retry()");
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT64(0);
 	return change_many(retry_run, PG_GETARG_ARRAYTYPE_P(0));
 }

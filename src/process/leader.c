@@ -41,6 +41,7 @@ static bool is_at_home = false;
 static bool am_leader = false;
 static bool needs_tasks = true;
 static bool was_paused = false;
+static bool has_told_parked = false;
 
 void
 leader_init(int entry)
@@ -58,6 +59,12 @@ leader_home_changed(bool at_home, int64 term)
 {
 	if (is_at_home && !at_home)
 		agenda_clear();
+	if (!at_home && !has_told_parked)
+		ereport(LOG,
+				(errmsg("taskly: the tasks of database %u are parked, since they were copied from another database",
+						MyDatabaseId),
+				 errhint("Run SELECT taskly.adopt() there to let them run.")));
+	has_told_parked = !at_home;
 	if (at_home != is_at_home)
 		needs_tasks = true;
 	is_at_home = at_home;

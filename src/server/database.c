@@ -248,6 +248,8 @@ database_attach_scheduler(int entry, Oid database)
 	{
 		my_entry = entry;
 		before_shmem_exit(detach_scheduler, Int32GetDatum(entry));
+		/* The next database may have its turn to start. */
+		wake_launcher();
 	}
 	return is_welcome;
 }
