@@ -252,4 +252,22 @@ sql($_, 'DROP EXTENSION taskly') foreach ('three', 'four');
 poll_ok($node, 'one', 'SELECT state FROM taskly.leader', 'leading', 'one entry serves the one database that needs it');
 $node->stop('fast');
 
+# Many databases: one starts as soon as another has, long before the safety wake of a minute.
+$node->append_conf('postgresql.conf', 'taskly.max_databases = 12');
+$node->start;
+foreach my $n (1 .. 8)
+{
+	sql('postgres', "CREATE DATABASE many$n");
+	sql("many$n", 'CREATE EXTENSION taskly');
+}
+foreach my $round (1 .. 3)
+{
+	$node->restart;
+	ok( poll_until(sub {
+			sql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'taskly scheduler'") == 9
+		}, 30),
+		"restart $round: each database has its scheduler");
+}
+$node->stop('fast');
+
 done_testing();
