@@ -117,7 +117,7 @@ push(int slot, ReadyLine *line, TimestampTz now)
 	assignment.ctid = entry->ctid;
 	assignment.activity = entry->activity;
 	assignment.is_suspect = entry->is_suspect;
-	assignment.is_short = expected != 0 && expected < SHORT_RUN_US;
+	assignment.is_slow = expected >= SHORT_RUN_US;
 	assignment.consecutive_failures = plan ? plan->consecutive_failures : 0;
 
 	line->last_pick = ++picks;

@@ -68,8 +68,8 @@ work(void)
 		   slot_next_assignment(my_slot, &assignment))
 	{
 		CHECK_FOR_INTERRUPTS();
-		/* What is done must not wait behind a run that may take long. */
-		if (!assignment.is_short)
+		/* What is done must not wait behind a run that takes long. */
+		if (assignment.is_slow)
 			report_outcomes();
 		outcome = &unreported[unreported_count++];
 		executor_run(&assignment, outcome);

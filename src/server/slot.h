@@ -30,7 +30,7 @@ typedef struct Assignment
 	ItemPointerData ctid;		/* where its row was last seen */
 	int16		activity;		/* shell: reserved entry; else -1 */
 	bool		is_suspect;		/* nothing is put behind it: it may have crashed the server */
-	bool		is_short;		/* expected to be over at once */
+	bool		is_slow;		/* known to take its time */
 	int32		consecutive_failures;
 } Assignment;
 
