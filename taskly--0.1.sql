@@ -112,11 +112,15 @@ CREATE TABLE taskly.task (
 	retry_on text[],
 	never_on text[],
 	overlap text NOT NULL DEFAULT 'skip' CHECK (overlap OPERATOR(pg_catalog.=) ANY ('{skip,queue,allow,cancel_running}'::pg_catalog.text[])),
+	max_instances integer CHECK (max_instances OPERATOR(pg_catalog.>) 0),
 	missed text NOT NULL DEFAULT 'once' CHECK (missed OPERATOR(pg_catalog.=) ANY ('{skip,once,all}'::pg_catalog.text[])),
+	missed_limit integer NOT NULL DEFAULT 100 CHECK (missed_limit OPERATOR(pg_catalog.>) 0),
 	on_lost text NOT NULL DEFAULT 'retry' CHECK (on_lost OPERATOR(pg_catalog.=) ANY ('{retry,fail}'::pg_catalog.text[])),
 	on_failure text,
+	pause_after_failures integer CHECK (pause_after_failures OPERATOR(pg_catalog.>) 0),
 	after text[],
-	calendar text,
+	calendar_id integer,
+	on_excluded text NOT NULL DEFAULT 'skip' CHECK (on_excluded OPERATOR(pg_catalog.=) ANY ('{skip,next,previous}'::pg_catalog.text[])),
 	anchor timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	altered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -180,6 +184,7 @@ CREATE TABLE taskly.pending_run (
 ALTER SEQUENCE taskly.run_run_id_seq OWNED BY taskly.pending_run.run_id;
 CREATE INDEX pending_run_order ON taskly.pending_run (queue_id, due_at, run_id);
 CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS NOT NULL;
+CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source OPERATOR(pg_catalog.=) 'schedule';
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
 COMMENT ON TABLE taskly.pending_run IS 'Every run that has not finished: future, due, retrying, or started by a process whose outcome is not yet recorded. An atomic SQL run deletes its row in its own transaction: no row, no run.';
 COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt';
@@ -280,18 +285,22 @@ CREATE FUNCTION taskly.schedule(
 	retry_on text[] DEFAULT NULL,
 	never_on text[] DEFAULT NULL,
 	overlap text DEFAULT 'skip',
+	max_instances integer DEFAULT NULL,
 	missed text DEFAULT 'once',
+	missed_limit integer DEFAULT NULL,
 	on_lost text DEFAULT NULL,
 	on_failure text DEFAULT NULL,
+	pause_after_failures integer DEFAULT NULL,
 	after text[] DEFAULT NULL,
 	calendar text DEFAULT NULL,
+	on_excluded text DEFAULT NULL,
 	owner regrole DEFAULT NULL,
 	description text DEFAULT NULL
 )
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedule_v1';
-COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, text, text, text, text[], text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. schedule: five or six cron fields or a nickname, "every 90 seconds", "90 seconds after finish", or a timestamp, which may have passed. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. overlap: skip or allow an occurrence while an earlier one runs or waits. missed: skip what was due while the server was down, or make it up once. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after, max_runs, jitter, calendar, overlap queue and cancel_running, missed all.';
+COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. schedule: five or six cron fields or a nickname, "every 90 seconds", "90 seconds after finish", or a timestamp, which may have passed. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. overlap: skip or allow an occurrence while an earlier one runs or waits. missed: skip what was due while the server was down, or make it up once. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after, max_runs, jitter, calendar, overlap queue and cancel_running, missed all.';
 
 CREATE FUNCTION taskly.define(
 	name text,
@@ -310,6 +319,7 @@ CREATE FUNCTION taskly.define(
 	never_on text[] DEFAULT NULL,
 	on_lost text DEFAULT NULL,
 	on_failure text DEFAULT NULL,
+	pause_after_failures integer DEFAULT NULL,
 	after text[] DEFAULT NULL,
 	owner regrole DEFAULT NULL,
 	description text DEFAULT NULL
@@ -317,7 +327,7 @@ CREATE FUNCTION taskly.define(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_define_v1';
-COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after, max_runs, jitter, calendar, overlap queue and cancel_running, missed all.';
+COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after, max_runs, jitter, calendar, overlap queue and cancel_running, missed all.';
 
 CREATE FUNCTION taskly.alter(
 	name text,
@@ -341,11 +351,15 @@ CREATE FUNCTION taskly.alter(
 	retry_on text[] DEFAULT NULL,
 	never_on text[] DEFAULT NULL,
 	overlap text DEFAULT NULL,
+	max_instances integer DEFAULT NULL,
 	missed text DEFAULT NULL,
+	missed_limit integer DEFAULT NULL,
 	on_lost text DEFAULT NULL,
 	on_failure text DEFAULT NULL,
+	pause_after_failures integer DEFAULT NULL,
 	after text[] DEFAULT NULL,
 	calendar text DEFAULT NULL,
+	on_excluded text DEFAULT NULL,
 	owner regrole DEFAULT NULL,
 	description text DEFAULT NULL,
 	reset text[] DEFAULT NULL,
@@ -354,7 +368,7 @@ CREATE FUNCTION taskly.alter(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_v1';
-COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, text, text, text, text[], text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name.';
+COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name.';
 
 CREATE FUNCTION taskly.alter(
 	task_id bigint,
@@ -378,11 +392,15 @@ CREATE FUNCTION taskly.alter(
 	retry_on text[] DEFAULT NULL,
 	never_on text[] DEFAULT NULL,
 	overlap text DEFAULT NULL,
+	max_instances integer DEFAULT NULL,
 	missed text DEFAULT NULL,
+	missed_limit integer DEFAULT NULL,
 	on_lost text DEFAULT NULL,
 	on_failure text DEFAULT NULL,
+	pause_after_failures integer DEFAULT NULL,
 	after text[] DEFAULT NULL,
 	calendar text DEFAULT NULL,
+	on_excluded text DEFAULT NULL,
 	owner regrole DEFAULT NULL,
 	description text DEFAULT NULL,
 	reset text[] DEFAULT NULL,
@@ -391,7 +409,7 @@ CREATE FUNCTION taskly.alter(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_by_id_v1';
-COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, text, text, text, text[], text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name.';
+COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name.';
 
 CREATE FUNCTION taskly.drop_task(
 	name text
@@ -411,12 +429,13 @@ AS 'MODULE_PATHNAME', 'taskly_pause_v1';
 COMMENT ON FUNCTION taskly.pause(text, text) IS 'Pauses a task: no run of it starts until resume(). Runs in execution end normally. Returns false when it was paused already; then only the reason changes. Errors: 42704 no such task, or not the caller''s; 42P08 several tasks have the name.';
 
 CREATE FUNCTION taskly.resume(
-	name text
+	name text,
+	missed text DEFAULT 'skip'
 )
 RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_resume_v1';
-COMMENT ON FUNCTION taskly.resume(text) IS 'Resumes a paused task; what its schedule had due meanwhile is not made up. Returns false when it was not paused. Errors: 42704 no such task, or not the caller''s; 42P08 several tasks have the name.';
+COMMENT ON FUNCTION taskly.resume(text, text) IS 'Resumes a paused task. missed: skip what its schedule had due meanwhile, or make it up once, by its latest occurrence. Failures are counted anew. Returns false when it was not paused. Errors: 42704 no such task, or not the caller''s; 42P08 several tasks have the name.';
 
 CREATE FUNCTION taskly.drop_task(
 	task_id bigint
@@ -436,12 +455,13 @@ AS 'MODULE_PATHNAME', 'taskly_pause_by_id_v1';
 COMMENT ON FUNCTION taskly.pause(bigint, text) IS 'Pauses a task: no run of it starts until resume(). Runs in execution end normally. Returns false when it was paused already; then only the reason changes. Errors: 42704 no such task, or not the caller''s.';
 
 CREATE FUNCTION taskly.resume(
-	task_id bigint
+	task_id bigint,
+	missed text DEFAULT 'skip'
 )
 RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_resume_by_id_v1';
-COMMENT ON FUNCTION taskly.resume(bigint) IS 'Resumes a paused task; what its schedule had due meanwhile is not made up. Returns false when it was not paused. Errors: 42704 no such task, or not the caller''s.';
+COMMENT ON FUNCTION taskly.resume(bigint, text) IS 'Resumes a paused task. missed: skip what its schedule had due meanwhile, or make it up once, by its latest occurrence. Failures are counted anew. Returns false when it was not paused. Errors: 42704 no such task, or not the caller''s.';
 -- END tasks
 
 /* ------------------------------------------------------------------------
@@ -755,18 +775,12 @@ COMMENT ON FUNCTION taskly.scheduler_state()
 	IS 'The scheduler of this database, from shared memory; the counters only for those who see all.';
 
 CREATE FUNCTION taskly.next_fire(
-	schedule text,
-	timezone text,
-	anchor timestamptz,
-	last_fire timestamptz,
-	starts_at timestamptz,
-	ends_at timestamptz,
-	last_finished_at timestamptz
+	task_id bigint
 ) RETURNS timestamptz
-LANGUAGE c STABLE PARALLEL SAFE
+LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'taskly_next_fire_v1';
-COMMENT ON FUNCTION taskly.next_fire(text, text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
-	IS 'The first occurrence of a schedule after last_fire, between starts_at and ends_at; NULL when there is none.';
+COMMENT ON FUNCTION taskly.next_fire(bigint)
+	IS 'The next occurrence of a task''s schedule, as its leader computes it; NULL when there is none, or the task is not the caller''s to see.';
 
 CREATE VIEW taskly.tasks WITH (security_barrier) AS
 SELECT
@@ -784,9 +798,8 @@ SELECT
 	t.schedule,
 	t.timezone,
 	CASE
-		WHEN t.paused_at IS NULL AND (t.max_runs IS NULL OR t.fires OPERATOR(pg_catalog.<) t.max_runs)
-		THEN taskly.next_fire(t.schedule, t.timezone, t.anchor, t.last_fire, t.starts_at, t.ends_at,
-			t.last_finished_at)
+		WHEN t.schedule IS NOT NULL AND t.paused_at IS NULL
+		THEN taskly.next_fire(t.task_id)
 	END AS next_fire,
 	CASE WHEN pg_catalog.isfinite(t.last_fire) THEN t.last_fire END AS last_fire,
 	t.starts_at,
@@ -800,9 +813,14 @@ SELECT
 	t.retry_on,
 	t.never_on,
 	t.overlap,
+	t.max_instances,
 	t.missed,
+	t.missed_limit,
 	t.on_lost,
 	t.on_failure,
+	t.pause_after_failures,
+	t.calendar_id,
+	t.on_excluded,
 	t.last_run_id,
 	t.last_status,
 	t.last_started_at,
@@ -840,7 +858,7 @@ COMMENT ON COLUMN taskly.tasks.priority IS 'priority of its runs in a priority q
 COMMENT ON COLUMN taskly.tasks.key IS 'key of its runs';
 COMMENT ON COLUMN taskly.tasks.schedule IS 'when it recurs; NULL: only when it is enqueued';
 COMMENT ON COLUMN taskly.tasks.timezone IS 'time zone of the schedule; NULL: as taskly.timezone says';
-COMMENT ON COLUMN taskly.tasks.next_fire IS 'next occurrence of the schedule, before jitter; NULL when it is paused, over or has none';
+COMMENT ON COLUMN taskly.tasks.next_fire IS 'next occurrence of the schedule, jitter included; NULL when it is paused, over or has none';
 COMMENT ON COLUMN taskly.tasks.last_fire IS 'last occurrence that became a run or was skipped';
 COMMENT ON COLUMN taskly.tasks.starts_at IS 'no occurrence before';
 COMMENT ON COLUMN taskly.tasks.ends_at IS 'no occurrence after';
@@ -853,9 +871,14 @@ COMMENT ON COLUMN taskly.tasks.backoff IS 'time between attempts';
 COMMENT ON COLUMN taskly.tasks.retry_on IS 'failures that are tried again: SQLSTATEs, their classes, or exit codes; NULL: all';
 COMMENT ON COLUMN taskly.tasks.never_on IS 'failures that are not tried again';
 COMMENT ON COLUMN taskly.tasks.overlap IS 'what an occurrence does when the one before still runs';
+COMMENT ON COLUMN taskly.tasks.max_instances IS 'with overlap allow: most occurrences that are not over at a time; NULL: no limit';
 COMMENT ON COLUMN taskly.tasks.missed IS 'what becomes of occurrences in a downtime';
+COMMENT ON COLUMN taskly.tasks.missed_limit IS 'with missed all: most occurrences that are made up after a downtime, the latest ones';
 COMMENT ON COLUMN taskly.tasks.on_lost IS 'what becomes of a run whose process vanished';
 COMMENT ON COLUMN taskly.tasks.on_failure IS 'task that is enqueued when a run ends badly';
+COMMENT ON COLUMN taskly.tasks.pause_after_failures IS 'consecutive failures that pause the task; NULL: none do';
+COMMENT ON COLUMN taskly.tasks.calendar_id IS 'calendar of days off that the schedule minds';
+COMMENT ON COLUMN taskly.tasks.on_excluded IS 'what an occurrence on a day off does: skip, or move to the next or previous other day';
 COMMENT ON COLUMN taskly.tasks.last_run_id IS 'latest run that is over';
 COMMENT ON COLUMN taskly.tasks.last_status IS 'its status';
 COMMENT ON COLUMN taskly.tasks.last_started_at IS 'when its last attempt started';
@@ -906,7 +929,7 @@ SELECT
 	NULL::timestamptz AS finished_at,
 	GREATEST(pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) COALESCE(a.started_at, p.started_at), '0'::interval) AS duration,
 	COALESCE(a.started_at, p.started_at) OPERATOR(pg_catalog.-)
-		CASE WHEN COALESCE(a.attempt, p.attempt) OPERATOR(pg_catalog.<=) 1 THEN p.scheduled_for ELSE p.due_at END AS lateness,
+		p.due_at AS lateness,
 	p.deadline_at AS deadline,
 	COALESCE(p.timeout, t.timeout) AS timeout,
 	CASE WHEN a.run_id IS NOT NULL THEN n.node END AS node,
@@ -955,7 +978,7 @@ SELECT
 	f.started_at,
 	f.finished_at,
 	f.finished_at OPERATOR(pg_catalog.-) f.started_at,
-	f.started_at OPERATOR(pg_catalog.-) CASE WHEN f.attempt OPERATOR(pg_catalog.<=) 1 THEN f.scheduled_for ELSE f.due_at END,
+	f.started_at OPERATOR(pg_catalog.-) f.due_at,
 	f.deadline_at,
 	COALESCE(f.timeout, t.timeout),
 	NULL::text,
@@ -1036,7 +1059,7 @@ SELECT
 	f.started_at,
 	f.finished_at,
 	f.finished_at OPERATOR(pg_catalog.-) f.started_at AS duration,
-	f.started_at OPERATOR(pg_catalog.-) CASE WHEN f.attempt OPERATOR(pg_catalog.<=) 1 THEN f.scheduled_for ELSE f.due_at END AS lateness,
+	f.started_at OPERATOR(pg_catalog.-) f.due_at AS lateness,
 	f.pid,
 	f.rows,
 	f.exit_code,
@@ -1183,7 +1206,7 @@ FROM taskly.queue q
 			pg_catalog.percentile_cont(0.99) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p99
 		FROM taskly.finished_run f
 			CROSS JOIN LATERAL (
-				SELECT f.started_at OPERATOR(pg_catalog.-) CASE WHEN f.attempt OPERATOR(pg_catalog.<=) 1 THEN f.scheduled_for ELSE f.due_at END AS lateness
+				SELECT f.started_at OPERATOR(pg_catalog.-) f.due_at AS lateness
 			) s
 		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
 		GROUP BY f.queue_id
@@ -1338,7 +1361,7 @@ FROM (
 		CROSS JOIN LATERAL (
 			SELECT
 				f.finished_at OPERATOR(pg_catalog.-) f.started_at AS duration,
-				f.started_at OPERATOR(pg_catalog.-) CASE WHEN f.attempt OPERATOR(pg_catalog.<=) 1 THEN f.scheduled_for ELSE f.due_at END AS lateness
+				f.started_at OPERATOR(pg_catalog.-) f.due_at AS lateness
 		) s
 	WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
 	GROUP BY GROUPING SETS ((f.task_id), ())

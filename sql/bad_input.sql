@@ -128,14 +128,19 @@ SELECT taskly.define('bad', 'SELECT 1', after => '{good}');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', key => 'k');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', after => '{good}');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', calendar => 'holidays');
-SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', jitter => '1 s');
-SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', max_runs => 1);
-SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', overlap => 'queue');
-SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', overlap => 'cancel_running');
-SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', missed => 'all');
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', jitter => '-1 s');
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', max_runs => 0);
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', max_instances => 2);
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', overlap => 'allow', max_instances => 0);
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', missed_limit => 10);
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', missed => 'all', missed_limit => 10001);
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', pause_after_failures => 0);
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', on_excluded => 'before');
+SELECT taskly.resume('good', missed => 'all');
+SELECT taskly.define('bad', 'SELECT 1', pause_after_failures => -1);
 SELECT taskly.alter('good', key => 'k');
 SELECT taskly.alter('good', reset => '{key}');
-SELECT taskly.alter('good', schedule => '@yearly', missed => 'all');
+SELECT taskly.alter('good', jitter => '1 s');
 
 -- The whole database
 SELECT taskly.pause_all(until => '2020-01-01');

@@ -61,7 +61,7 @@ SELECT * FROM pg_temp.difference('full_definition', 'plain_definition');
 
 -- NULL is the default.
 SELECT taskly.schedule('nulls', '0 0 1 1 *', 'SELECT 1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) > 0 AS has_id;
+	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) > 0 AS has_id;
 SELECT * FROM pg_temp.difference('nulls', 'plain');
 SELECT taskly.drop_task('nulls');
 

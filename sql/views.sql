@@ -148,17 +148,29 @@ ROLLBACK;
 --
 -- Next occurrences
 --
-SELECT s, taskly.next_fire(s, 'UTC', '2020-01-01 00:00', '2020-06-01 12:00', NULL, NULL, NULL)
+-- of a task whose row says so
+BEGIN;
+SELECT taskly.define('views fire', 'SELECT 1') > 0 AS has_id;
+CREATE FUNCTION pg_temp.next_fire(text, text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
+RETURNS timestamptz LANGUAGE sql AS $$
+	UPDATE taskly.task SET schedule = $1, timezone = $2, anchor = $3, last_fire = $4, starts_at = $5, ends_at = $6,
+		last_finished_at = $7 WHERE name = 'views fire';
+	SELECT taskly.next_fire(task_id) FROM taskly.task WHERE name = 'views fire'
+$$;
+SELECT s, pg_temp.next_fire(s, 'UTC', '2020-01-01 00:00', '2020-06-01 12:00', NULL, NULL, NULL)
 FROM unnest('{0 3 * * *,every 7 hours,2020-06-01 11:00,2020-07-01 11:00,@reboot,1 hour after finish,nonsense}'::text[]) s;
-SELECT taskly.next_fire(NULL, 'UTC', now(), now(), NULL, NULL, NULL) IS NULL AS without_schedule,
-	taskly.next_fire('0 3 * * *', 'Nowhere/Land', now(), now(), NULL, NULL, NULL) IS NULL AS without_zone;
-SELECT taskly.next_fire('0 3 * * *', 'America/New_York', '2020-01-01', '2020-06-01 12:00', NULL, NULL, NULL) AS in_zone,
-	taskly.next_fire('0 3 * * *', 'UTC', '2020-01-01', '2020-06-01', '2021-01-01 03:00', NULL, NULL) AS from_start,
-	taskly.next_fire('0 3 * * *', 'UTC', '2020-01-01', '2020-06-01 12:00', NULL, '2020-06-02 03:00', NULL) AS until_end,
-	taskly.next_fire('0 3 * * *', 'UTC', '2020-01-01', '2020-06-01 12:00', NULL, '2020-06-02 02:59', NULL) AS after_end;
-SELECT taskly.next_fire('1 hour after finish', 'UTC', '2020-01-01', '-infinity', NULL, NULL, NULL) AS at_first,
-	taskly.next_fire('1 hour after finish', 'UTC', '2020-01-01', '2020-06-01 12:00', NULL, NULL, '2020-06-01 12:10') AS after_finish,
-	taskly.next_fire('2020-07-01 00:00', 'UTC', '2020-08-01', '-infinity', NULL, NULL, NULL) AS once_in_the_past;
+SELECT pg_temp.next_fire(NULL, 'UTC', now(), now(), NULL, NULL, NULL) IS NULL AS without_schedule,
+	pg_temp.next_fire('0 3 * * *', 'Nowhere/Land', now(), now(), NULL, NULL, NULL) IS NULL AS without_zone;
+SELECT pg_temp.next_fire('0 3 * * *', 'America/New_York', '2020-01-01', '2020-06-01 12:00', NULL, NULL, NULL) AS in_zone,
+	pg_temp.next_fire('0 3 * * *', 'UTC', '2020-01-01', '2020-06-01', '2021-01-01 03:00', NULL, NULL) AS from_start,
+	pg_temp.next_fire('0 3 * * *', 'UTC', '2020-01-01', '2020-06-01 12:00', NULL, '2020-06-02 03:00', NULL) AS until_end,
+	pg_temp.next_fire('0 3 * * *', 'UTC', '2020-01-01', '2020-06-01 12:00', NULL, '2020-06-02 02:59', NULL) AS after_end;
+SELECT pg_temp.next_fire('1 hour after finish', 'UTC', '2020-01-01', '-infinity', NULL, NULL, NULL) AS at_first,
+	pg_temp.next_fire('1 hour after finish', 'UTC', '2020-01-01', '2020-06-01 12:00', NULL, NULL, '2020-06-01 12:10') AS after_finish,
+	pg_temp.next_fire('2020-07-01 00:00', 'UTC', '2020-08-01', '-infinity', NULL, NULL, NULL) AS once_in_the_past;
+UPDATE taskly.task SET max_runs = 2, fires = 2, schedule = '@daily' WHERE name = 'views fire';
+SELECT next_fire IS NULL AS is_over FROM taskly.tasks WHERE name = 'views fire';
+ROLLBACK;
 BEGIN;
 SELECT taskly.schedule('views one', '0 3 1 1 *', 'SELECT 1') > 0 AS has_id;
 SELECT next_fire = date_trunc('year', now()) + interval '1 year 3 hours' AS is_next, last_status, parked, paused_at

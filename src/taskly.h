@@ -24,6 +24,7 @@
 #define TASKLY_ATTEMPTS_MAX		1000000
 #define TASKLY_PRIORITY_MAX		1000000	/* and as much below zero */
 #define TASKLY_HISTORY_SLOTS	16		/* partitions of finished_run */
+#define TASKLY_MISSED_MAX		10000	/* occurrences that are made up at once */
 #define TASKLY_CRASHES_MAX		3		/* then a run is quarantined */
 
 /* What a run is, or was at the end of an attempt. */
@@ -53,6 +54,7 @@ extern bool run_status_is_failure(RunStatus status);
 /* Who made a run. */
 #define RUN_SOURCE_SCHEDULE		"schedule"
 #define RUN_SOURCE_ENQUEUE		"enqueue"
+#define RUN_SOURCE_BACKFILL		"backfill"
 #define RUN_SOURCE_SUBMIT		"submit"
 #define RUN_SOURCE_HOOK			"on_failure"
 
@@ -66,6 +68,23 @@ typedef enum QueueAlgorithm
 	QUEUE_EDF
 } QueueAlgorithm;
 
+/* What an occurrence does that is due while an earlier one is not over. */
+typedef enum OverlapPolicy
+{
+	OVERLAP_SKIP,
+	OVERLAP_QUEUE,				/* one waits, further ones are skipped */
+	OVERLAP_ALLOW,
+	OVERLAP_CANCEL_RUNNING
+} OverlapPolicy;
+
+/* What becomes of occurrences that were due during a downtime. */
+typedef enum MissedPolicy
+{
+	MISSED_SKIP,
+	MISSED_ONCE,				/* the latest is made up */
+	MISSED_ALL					/* each is, up to a limit */
+} MissedPolicy;
+
 /* What has happened to a task since its row was last told. */
 typedef struct TaskCounts
 {
@@ -73,6 +92,7 @@ typedef struct TaskCounts
 	int64		runs;
 	int64		failures;
 	int32		consecutive_failures;	/* as it is now */
+	bool		pauses;			/* too many of them: pause the task */
 	int64		last_run_id;
 	RunStatus	last_status;
 	TimestampTz last_started_at;	/* 0: it did not start */

@@ -27,7 +27,8 @@
 #include "server/guc.h"
 #include "server/shmem.h"
 #include "server/slot.h"
-#include "time/schedule.h"
+#include "store/task_store.h"
+#include "store/task_timetable.h"
 
 /* A row of a result that is being filled from left to right. */
 #define RESULT_COLS_MAX	12
@@ -37,18 +38,6 @@ typedef struct ResultRow
 	Datum		values[RESULT_COLS_MAX];
 	bool		nulls[RESULT_COLS_MAX];
 } ResultRow;
-
-/* Arguments of next_fire by number, as the install script has them. */
-enum
-{
-	NEXT_FIRE_SCHEDULE,
-	NEXT_FIRE_TIMEZONE,
-	NEXT_FIRE_ANCHOR,
-	NEXT_FIRE_LAST_FIRE,
-	NEXT_FIRE_STARTS_AT,
-	NEXT_FIRE_ENDS_AT,
-	NEXT_FIRE_LAST_FINISHED_AT
-};
 
 PG_FUNCTION_INFO_V1(taskly_reads_all_v1);
 PG_FUNCTION_INFO_V1(taskly_running_runs_v1);
@@ -291,65 +280,36 @@ taskly_scheduler_state_v1(PG_FUNCTION_ARGS)
  * next_fire: what the leader keeps in memory, computed from what is stored
  * ------------------------------------------------------------------------ */
 
+/* A schedule was read once, or it would not be stored; its zone may have gone since. */
 static TimestampTz
-arg_instant(FunctionCallInfo fcinfo, int n, TimestampTz when_null)
+next_fire_of(const TaskRow *task)
 {
-	return PG_ARGISNULL(n) ? when_null : PG_GETARG_TIMESTAMPTZ(n);
-}
-
-/* Its zone and text were read once, or they would not be stored; a zone may have gone since. */
-static bool
-parse_stored(FunctionCallInfo fcinfo, Schedule *schedule)
-{
+	Timetable	timetable;
 	ScheduleError error;
-	char	   *timezone = arg_text(fcinfo, NEXT_FIRE_TIMEZONE);
-	pg_tz	   *zone = pg_tzset(timezone != NULL ? timezone : taskly_timezone);
 
-	return zone != NULL &&
-		schedule_parse(arg_text(fcinfo, NEXT_FIRE_SCHEDULE), zone, schedule, &error);
+	if (task->schedule == NULL || task->is_paused ||
+		(task->max_runs != 0 && task->fires >= task->max_runs) ||
+		!task_timetable(task, &timetable, &error))
+		return DT_NOEND;
+	/* While it runs nobody knows. */
+	if (timetable.schedule.kind == SCHEDULE_AFTER_FINISH &&
+		task->last_fire != DT_NOBEGIN && task->last_finished_at <= task->last_fire)
+		return DT_NOEND;
+	return timetable_next(&timetable, task->last_fire, task->last_finished_at);
 }
 
-/* As the agenda computes it. */
-static TimestampTz
-next_after(const Schedule *schedule, TimestampTz anchor, TimestampTz last_fire,
-		   TimestampTz starts_at, TimestampTz last_finished_at)
-{
-	switch (schedule->kind)
-	{
-		case SCHEDULE_ONCE:
-			return Max(schedule->at, anchor) > last_fire ?
-				Max(schedule->at, anchor) : DT_NOEND;
-		case SCHEDULE_AFTER_FINISH:
-			if (last_fire == DT_NOBEGIN)
-				return Max(anchor, starts_at);
-			/* While it runs nobody knows. */
-			return last_finished_at > last_fire ?
-				schedule_next(schedule, last_finished_at, last_fire) : DT_NOEND;
-		case SCHEDULE_REBOOT:
-			return DT_NOEND;
-		case SCHEDULE_CRON:
-		case SCHEDULE_EVERY:
-			break;
-	}
-	return schedule_next(schedule, anchor,
-						 Max(last_fire, starts_at != DT_NOBEGIN ? starts_at - 1 : anchor));
-}
-
-/* next_fire(schedule, timezone, anchor, last_fire, starts_at, ends_at, last_finished_at) RETURNS timestamptz */
+/* next_fire(task_id bigint) RETURNS timestamptz */
 Datum
 taskly_next_fire_v1(PG_FUNCTION_ARGS)
 {
-	Schedule	schedule;
+	TaskRow		task;
 	TimestampTz next;
 
-	if (PG_ARGISNULL(NEXT_FIRE_SCHEDULE) || !parse_stored(fcinfo, &schedule))
+	if (PG_ARGISNULL(0) || !task_store_read(PG_GETARG_INT64(0), &task) ||
+		!(may_read_all() || may_read(task.owner)))
 		PG_RETURN_NULL();
-	next = next_after(&schedule,
-					  arg_instant(fcinfo, NEXT_FIRE_ANCHOR, DT_NOBEGIN),
-					  arg_instant(fcinfo, NEXT_FIRE_LAST_FIRE, DT_NOBEGIN),
-					  arg_instant(fcinfo, NEXT_FIRE_STARTS_AT, DT_NOBEGIN),
-					  arg_instant(fcinfo, NEXT_FIRE_LAST_FINISHED_AT, DT_NOBEGIN));
-	if (next == DT_NOEND || next > arg_instant(fcinfo, NEXT_FIRE_ENDS_AT, DT_NOEND))
+	next = next_fire_of(&task);
+	if (next == DT_NOEND)
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(next);
 }

@@ -18,6 +18,7 @@
 
 #include "api/schedule_api.h"
 #include "server/guc.h"
+#include "store/task_timetable.h"
 
 #define NEXT_RUNS_MAX	10000
 
@@ -80,6 +81,17 @@ is_iana_name(const char *name)
 	return false;
 }
 
+static void
+raise_error(const ScheduleError *error)
+{
+	ereport(ERROR,
+			(errcode(error->unsupported ? ERRCODE_FEATURE_NOT_SUPPORTED :
+					 ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg_internal("%s", error->message),
+			 error->detail[0] != '\0' ? errdetail_internal("%s", error->detail) : 0,
+			 error->hint[0] != '\0' ? errhint("%s", error->hint) : 0));
+}
+
 void
 schedule_parse_or_error(const char *text, const char *zone_name, Schedule *result)
 {
@@ -87,12 +99,17 @@ schedule_parse_or_error(const char *text, const char *zone_name, Schedule *resul
 	ScheduleError error;
 
 	if (!schedule_parse(text, zone, result, &error))
-		ereport(ERROR,
-				(errcode(error.unsupported ? ERRCODE_FEATURE_NOT_SUPPORTED :
-						 ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg_internal("%s", error.message),
-				 error.detail[0] != '\0' ? errdetail_internal("%s", error.detail) : 0,
-				 error.hint[0] != '\0' ? errhint("%s", error.hint) : 0));
+		raise_error(&error);
+}
+
+void
+timetable_or_error(const TaskRow *task, Timetable *result)
+{
+	ScheduleError error;
+
+	(void) schedule_zone_or_error(task->timezone ? task->timezone : taskly_timezone);
+	if (!task_timetable(task, result, &error))
+		raise_error(&error);
 }
 
 PG_FUNCTION_INFO_V1(taskly_next_runs_v1);

@@ -11,7 +11,8 @@
 
 #include "postgres.h"
 
-#include "time/schedule.h"
+#include "store/task_store.h"
+#include "time/timetable.h"
 
 /* The zone of an IANA name; ERROR 22023. */
 extern pg_tz *schedule_zone_or_error(const char *name);
@@ -21,5 +22,8 @@ extern pg_tz *schedule_zone_or_error(const char *name);
  * 0A000 for a form that is not supported.
  */
 extern void schedule_parse_or_error(const char *text, const char *zone_name, Schedule *result);
+
+/* When a task is due that has a schedule; the same errors. */
+extern void timetable_or_error(const TaskRow *task, Timetable *result);
 
 #endif							/* TASKLY_SCHEDULE_API_H */

@@ -263,30 +263,44 @@ taskly_pause_by_id_v1(PG_FUNCTION_ARGS)
  * @reboot do not depend on last_fire.
  */
 static TimestampTz
-skipped_until(const TaskRow *task)
+skipped_until(const TaskRow *task, bool makes_up_once)
 {
-	Schedule	schedule;
+	TimestampTz now = taskly_now();
+	Timetable	timetable;
+	TimestampTz first;
 
 	if (task->schedule == NULL)
 		return DT_NOBEGIN;
-	schedule_parse_or_error(task->schedule, task->timezone, &schedule);
-	if (schedule.kind == SCHEDULE_AFTER_FINISH || schedule.kind == SCHEDULE_REBOOT)
+	timetable_or_error(task, &timetable);
+	if (timetable.schedule.kind == SCHEDULE_AFTER_FINISH ||
+		timetable.schedule.kind == SCHEDULE_REBOOT)
 		return DT_NOBEGIN;
-	return taskly_now();
+	if (!makes_up_once)
+		return now;
+	/* All but the latest. */
+	first = timetable_next(&timetable, task->last_fire, DT_NOBEGIN);
+	if (first > now)
+		return now;
+	if (!timetable_recurs(&timetable))
+		return DT_NOBEGIN;
+	return timetable_latest(&timetable, first, now) - 1;
 }
 
 /* True when the task was paused. */
 static Datum
-resume_task(const TaskRow *task)
+resume_task(const TaskRow *task, const char *missed)
 {
+	static const char *const allowed[] = {"skip", "once", NULL};
+	bool		makes_up_once = check_choice("missed", missed, allowed) == 1;
+
 	if (!task->is_paused)
 		return BoolGetDatum(false);
-	task_store_resume(task->task_id, skipped_until(task));
+	task_store_resume(task->task_id, skipped_until(task, makes_up_once));
 	wake_for_task(task->task_id);
 	return BoolGetDatum(true);
 }
 
-/* resume(name text) RETURNS boolean */
+/* resume(name text, missed text) RETURNS boolean */
 Datum
 taskly_resume_v1(PG_FUNCTION_ARGS)
 {
@@ -294,10 +308,10 @@ taskly_resume_v1(PG_FUNCTION_ARGS)
 
 	begin_writing_call("taskly.resume()");
 	lock_by_name(fcinfo, &task);
-	return resume_task(&task);
+	return resume_task(&task, required_text(fcinfo, 1, "missed"));
 }
 
-/* resume(task_id bigint) RETURNS boolean */
+/* resume(task_id bigint, missed text) RETURNS boolean */
 Datum
 taskly_resume_by_id_v1(PG_FUNCTION_ARGS)
 {
@@ -305,5 +319,5 @@ taskly_resume_by_id_v1(PG_FUNCTION_ARGS)
 
 	begin_writing_call("taskly.resume()");
 	lock_by_id(fcinfo, &task);
-	return resume_task(&task);
+	return resume_task(&task, required_text(fcinfo, 1, "missed"));
 }

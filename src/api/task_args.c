@@ -21,7 +21,8 @@
 typedef enum OptionType
 {
 	OPTION_TEXT,				/* char *, default_text */
-	OPTION_INT,					/* int32, default_int */
+	OPTION_INT,					/* int32, default_int; 0 without a default means none */
+	OPTION_INT64,				/* int64, 0 */
 	OPTION_TIME,				/* TimestampTz, default_int: below 0 -infinity, else infinity */
 	OPTION_INTERVAL,			/* Interval *, NULL */
 	OPTION_VARLENA,				/* Datum, 0 */
@@ -55,8 +56,8 @@ static const OptionInfo options[TASK_OPTIONS] = {
 	[TASK_TIMEZONE] = {"timezone", OPTION_TEXT, AT(row.timezone), true, true},
 	[TASK_STARTS_AT] = {"starts_at", OPTION_TIME, AT(row.starts_at), true, true, NULL, -1},
 	[TASK_ENDS_AT] = {"ends_at", OPTION_TIME, AT(row.ends_at), true, true, NULL, 1},
-	[TASK_MAX_RUNS] = {"max_runs", OPTION_UNSUPPORTED, 0, true},
-	[TASK_JITTER] = {"jitter", OPTION_UNSUPPORTED, 0, true},
+	[TASK_MAX_RUNS] = {"max_runs", OPTION_INT64, AT(row.max_runs), true, true},
+	[TASK_JITTER] = {"jitter", OPTION_INTERVAL, AT(row.jitter), true, true},
 	[TASK_TIMEOUT] = {"timeout", OPTION_INTERVAL, AT(row.timeout), false, true},
 	[TASK_DEADLINE] = {"deadline", OPTION_INTERVAL, AT(row.deadline), false, true},
 	[TASK_MAX_ATTEMPTS] = {"max_attempts", OPTION_INT, AT(row.max_attempts), false, true, NULL, 1},
@@ -65,11 +66,16 @@ static const OptionInfo options[TASK_OPTIONS] = {
 	[TASK_RETRY_ON] = {"retry_on", OPTION_VARLENA, AT(row.retry_on), false, true},
 	[TASK_NEVER_ON] = {"never_on", OPTION_VARLENA, AT(row.never_on), false, true},
 	[TASK_OVERLAP] = {"overlap", OPTION_TEXT, AT(row.overlap), true, true, "skip"},
+	[TASK_MAX_INSTANCES] = {"max_instances", OPTION_INT, AT(row.max_instances), true, true, NULL, 0},
 	[TASK_MISSED] = {"missed", OPTION_TEXT, AT(row.missed), true, true, "once"},
+	[TASK_MISSED_LIMIT] = {"missed_limit", OPTION_INT, AT(row.missed_limit), true, true, NULL, 100},
 	[TASK_ON_LOST] = {"on_lost", OPTION_TEXT, AT(row.on_lost), false, true},
 	[TASK_ON_FAILURE] = {"on_failure", OPTION_TEXT, AT(row.on_failure), false, true},
+	[TASK_PAUSE_AFTER_FAILURES] = {"pause_after_failures", OPTION_INT,
+	AT(row.pause_after_failures), false, true, NULL, 0},
 	[TASK_AFTER] = {"after", OPTION_UNSUPPORTED},
 	[TASK_CALENDAR] = {"calendar", OPTION_UNSUPPORTED, 0, true},
+	[TASK_ON_EXCLUDED] = {"on_excluded", OPTION_TEXT, AT(row.on_excluded), true, true, "skip"},
 	[TASK_OWNER] = {"owner", OPTION_ROLE, AT(row.owner), false, false},
 	[TASK_DESCRIPTION] = {"description", OPTION_TEXT, AT(row.description), false, true},
 };
@@ -99,6 +105,9 @@ set_default(TaskDraft *draft, TaskOption option)
 			break;
 		case OPTION_INT:
 			*(int32 *) field = info->default_int;
+			break;
+		case OPTION_INT64:
+			*(int64 *) field = 0;
 			break;
 		case OPTION_TIME:
 			*(TimestampTz *) field = info->default_int < 0 ? DT_NOBEGIN : DT_NOEND;
@@ -133,6 +142,9 @@ set_value(TaskDraft *draft, TaskOption option, Datum value)
 			break;
 		case OPTION_INT:
 			*(int32 *) field = DatumGetInt32(value);
+			break;
+		case OPTION_INT64:
+			*(int64 *) field = DatumGetInt64(value);
 			break;
 		case OPTION_TIME:
 			*(TimestampTz *) field = DatumGetTimestampTz(value);

@@ -20,6 +20,7 @@
 #include "server/clock.h"
 #include "server/guc.h"
 #include "store/queue_store.h"
+#include "store/task_timetable.h"
 
 /* Instants in which schedules of two time zones are compared. */
 #define ZONE_SAMPLES	24
@@ -101,14 +102,26 @@ check_attempts(TaskDraft *draft)
  * Policies
  * ------------------------------------------------------------------------ */
 
-/* One of allowed; those after the first `built` are refused for now. */
+/* Where none is 0, what is given is more. */
 static void
-check_policy(TaskOption option, const char *value, const char *const *allowed, int built)
+check_given_range(const TaskDraft *draft, TaskOption option, int64 value, int64 max)
 {
-	const char *name = task_option_name(option);
+	if (draft->is_given[option])
+		check_range(task_option_name(option), value, 1, max);
+}
 
-	if (check_choice(name, value, allowed) >= built)
-		refuse_unsupported(name, value);
+/* An option that says something only with a certain policy. */
+static void
+check_needs_policy(const TaskDraft *draft, TaskOption option, TaskOption policy,
+				   const char *value, const char *needed)
+{
+	if (!draft->is_given[option] || strcmp(value, needed) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("option \"%s\" needs %s => '%s'", task_option_name(option),
+					task_option_name(policy), needed),
+			 errdetail("The task's is '%s'.", value)));
 }
 
 /* A hook may be defined later, so a missing one is no error. */
@@ -133,9 +146,17 @@ check_policies(TaskDraft *draft)
 {
 	static const char *const overlaps[] = {"skip", "allow", "queue", "cancel_running", NULL};
 	static const char *const misses[] = {"skip", "once", "all", NULL};
+	static const char *const moves[] = {"skip", "next", "previous", NULL};
+	const TaskRow *row = &draft->row;
 
-	check_policy(TASK_OVERLAP, draft->row.overlap, overlaps, 2);
-	check_policy(TASK_MISSED, draft->row.missed, misses, 2);
+	(void) check_choice("overlap", row->overlap, overlaps);
+	(void) check_choice("missed", row->missed, misses);
+	(void) check_choice("on_excluded", row->on_excluded, moves);
+	check_range("missed_limit", row->missed_limit, 1, TASKLY_MISSED_MAX);
+	check_given_range(draft, TASK_MAX_INSTANCES, row->max_instances, PG_INT32_MAX);
+	check_given_range(draft, TASK_PAUSE_AFTER_FAILURES, row->pause_after_failures, PG_INT32_MAX);
+	check_needs_policy(draft, TASK_MAX_INSTANCES, TASK_OVERLAP, row->overlap, "allow");
+	check_needs_policy(draft, TASK_MISSED_LIMIT, TASK_MISSED, row->missed, "all");
 	check_on_failure(draft);
 }
 
@@ -260,32 +281,28 @@ check_bounds(const TaskRow *row)
  * counts: it is due at once. DT_NOEND: never.
  */
 static TimestampTz
-first_due(const TaskRow *row, const Schedule *schedule, TimestampTz now)
+first_due(const TaskRow *row, const Timetable *timetable, TimestampTz now)
 {
-	TimestampTz after = now;
-
-	switch (schedule->kind)
+	switch (timetable->schedule.kind)
 	{
 		case SCHEDULE_REBOOT:
 		case SCHEDULE_AFTER_FINISH:
-			return Max(now, row->starts_at);
+			return Max(now, row->starts_at) > row->ends_at ? DT_NOEND : now;
 		case SCHEDULE_ONCE:
-			return schedule->at < row->starts_at ? DT_NOEND : Max(schedule->at, now);
+			if (timetable->schedule.at < row->starts_at)
+				return DT_NOEND;
+			return timetable_next(timetable, DT_NOBEGIN, DT_NOBEGIN);
 		case SCHEDULE_CRON:
 		case SCHEDULE_EVERY:
 			break;
 	}
-	if (row->starts_at > now)
-		after = row->starts_at - 1;
-	return schedule_next(schedule, row->anchor, after);
+	return timetable_next_after(timetable, now);
 }
 
 static void
-check_can_fire(const TaskRow *row, const Schedule *schedule)
+check_can_fire(const TaskRow *row, const Timetable *timetable)
 {
-	TimestampTz due = first_due(row, schedule, taskly_now());
-
-	if (!TIMESTAMP_IS_NOEND(due) && due <= row->ends_at)
+	if (!TIMESTAMP_IS_NOEND(first_due(row, timetable, taskly_now())))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -321,23 +338,39 @@ continues_delay(const TaskDraft *draft, const Schedule *schedule, TimestampTz *l
 	return schedule_before.kind == SCHEDULE_AFTER_FINISH;
 }
 
+static bool
+same_interval(const Interval *a, const Interval *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->month == b->month && a->day == b->day && a->time == b->time;
+}
+
+static bool
+is_due_as_before(const TaskRow *row, const TaskRow *old)
+{
+	return same_text(row->timezone, old->timezone) &&
+		same_text(row->schedule, old->schedule) &&
+		row->starts_at == old->starts_at && row->ends_at == old->ends_at &&
+		same_interval(row->jitter, old->jitter) &&
+		row->calendar_id == old->calendar_id && same_text(row->on_excluded, old->on_excluded);
+}
+
 /*
  * Where a new schedule begins. An interval or cron task makes up nothing from
  * before it was given; of others, whatever fired before was not theirs.
  */
 static void
-begin_schedule(TaskDraft *draft, const Schedule *schedule)
+begin_schedule(TaskDraft *draft, const Timetable *timetable)
 {
 	TaskRow    *row = &draft->row;
 	const TaskRow *old = &draft->old;
 
-	if (old->name != NULL && same_text(row->timezone, old->timezone) &&
-		same_text(row->schedule, old->schedule) &&
-		row->starts_at == old->starts_at && row->ends_at == old->ends_at)
+	if (old->name != NULL && is_due_as_before(row, old))
 		return;
-	if (continues_delay(draft, schedule, &row->last_fire))
+	if (continues_delay(draft, &timetable->schedule, &row->last_fire))
 		return;
-	if (schedule->kind == SCHEDULE_CRON || schedule->kind == SCHEDULE_EVERY)
+	if (timetable_recurs(timetable))
 		row->last_fire = Max(row->last_fire, taskly_now());
 	else
 		row->last_fire = DT_NOBEGIN;
@@ -352,17 +385,28 @@ set_anchor(TaskDraft *draft)
 	if (old->name != NULL && same_text(row->schedule, old->schedule) &&
 		row->starts_at == old->starts_at)
 		return;
+	/* Another schedule: occurrences are counted anew. */
+	row->fires = 0;
 	row->anchor = TIMESTAMP_IS_NOBEGIN(row->starts_at) ?
 		GetCurrentTransactionStartTimestamp() : row->starts_at;
+}
+
+static bool
+changes_timetable(const TaskDraft *draft)
+{
+	const bool *changed = draft->is_changed;
+
+	return changed[TASK_SCHEDULE] || changed[TASK_TIMEZONE] || changed[TASK_STARTS_AT] ||
+		changed[TASK_ENDS_AT] || changed[TASK_JITTER] || changed[TASK_CALENDAR] ||
+		changed[TASK_ON_EXCLUDED];
 }
 
 static void
 check_schedule(TaskDraft *draft)
 {
 	TaskRow    *row = &draft->row;
-	const bool *changed = draft->is_changed;
 	bool		names_zone;
-	Schedule	schedule;
+	Timetable	timetable;
 
 	if (draft->old.name == NULL)
 		row->last_fire = DT_NOBEGIN;
@@ -372,18 +416,20 @@ check_schedule(TaskDraft *draft)
 		set_anchor(draft);
 		return;
 	}
-	if (!changed[TASK_SCHEDULE] && !changed[TASK_TIMEZONE] &&
-		!changed[TASK_STARTS_AT] && !changed[TASK_ENDS_AT])
+	if (row->jitter != NULL)
+		check_interval("jitter", row->jitter);
+	check_given_range(draft, TASK_MAX_RUNS, row->max_runs, PG_INT64_MAX);
+	if (!changes_timetable(draft))
 		return;
 
 	names_zone = row->timezone != NULL;
 	if (!names_zone)
 		row->timezone = pstrdup(taskly_timezone);
-	schedule_parse_or_error(row->schedule, row->timezone, &schedule);
-	if (!names_zone)
-		tell_of_session_zone(row, &schedule);
 	check_bounds(row);
 	set_anchor(draft);
-	begin_schedule(draft, &schedule);
-	check_can_fire(row, &schedule);
+	timetable_or_error(row, &timetable);
+	if (!names_zone)
+		tell_of_session_zone(row, &timetable.schedule);
+	begin_schedule(draft, &timetable);
+	check_can_fire(row, &timetable);
 }

@@ -16,12 +16,17 @@
 
 #include "plan/agenda.h"
 
-/* Missed occurrences that are counted one by one. */
-#define MAX_COUNTED_MISSES	1000
+/* Missed occurrences that are counted where only counting one by one helps. */
+#define MAX_COUNTED_MISSES	10000
+/* A last fire in the future by less than this is two processes' idea of now. */
+#define AHEAD_MIN_US		(100 * INT64CONST(1000))
+/* Times of the calendar that were fired are not repeated within this. */
+#define REPEAT_GUARD_US		(3 * USECS_PER_HOUR)
 
 static HTAB *entries = NULL;
-static MemoryContext agenda_context = NULL;
+static MemoryContext entries_context = NULL;
 static pairingheap fires;
+static dlist_head ahead = DLIST_STATIC_INIT(ahead);
 
 #define entry_of(heap_node) \
 	pairingheap_container(AgendaEntry, node, (pairingheap_node *) (heap_node))
@@ -35,7 +40,8 @@ compare_fire(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 
 	if (x->wake_at != y->wake_at)
 		return x->wake_at < y->wake_at ? 1 : -1;
-	return x->task_id < y->task_id ? 1 : (x->task_id > y->task_id ? -1 : 0);
+	return x->task.task_id < y->task.task_id ? 1 :
+		(x->task.task_id > y->task.task_id ? -1 : 0);
 }
 
 static void
@@ -45,25 +51,25 @@ make_table(void)
 
 	control.keysize = sizeof(int64);
 	control.entrysize = sizeof(AgendaEntry);
-	control.hcxt = agenda_context;
+	control.hcxt = entries_context;
 	entries = hash_create("taskly agenda", 256, &control,
 						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	fires.ph_compare = compare_fire;
 	fires.ph_root = NULL;
+	dlist_init(&ahead);
 }
 
 void
-agenda_init(void)
+agenda_init(MemoryContext parent)
 {
-	agenda_context = AllocSetContextCreate(TopMemoryContext, "taskly agenda",
-										   ALLOCSET_DEFAULT_SIZES);
+	entries_context = AllocSetContextCreate(parent, "taskly agenda", ALLOCSET_DEFAULT_SIZES);
 	make_table();
 }
 
 void
 agenda_clear(void)
 {
-	MemoryContextReset(agenda_context);
+	MemoryContextReset(entries_context);
 	make_table();
 }
 
@@ -71,6 +77,12 @@ int64
 agenda_count(void)
 {
 	return hash_get_num_entries(entries);
+}
+
+MemoryContext
+agenda_context(void)
+{
+	return entries_context;
 }
 
 AgendaEntry *
@@ -83,100 +95,151 @@ agenda_find(int64 task_id)
  * When next?
  * ------------------------------------------------------------------------ */
 
-/*
- * An instant is due once; one that had passed when the task was defined is due
- * at the definition.
- */
 static TimestampTz
-next_of_once(const AgendaEntry *entry)
+next_of(const AgendaEntry *entry)
 {
-	TimestampTz at = Max(entry->schedule.at, entry->anchor);
+	const AgendaTask *task = &entry->task;
 
-	return at > entry->last_fire ? at : DT_NOEND;
+	if (task->is_paused || task->fires_left == 0)
+		return DT_NOEND;
+	return timetable_next(&task->timetable, task->last_fire, task->last_finished_at);
 }
 
-/* The first run is due at once; one that still runs is found running then. */
-static TimestampTz
-next_after_finish(const AgendaEntry *entry)
+static void
+wake_entry_at(AgendaEntry *entry, TimestampTz wake_at)
 {
-	if (entry->last_fire == DT_NOBEGIN)
-		return Max(entry->anchor, entry->starts_at);
-	return schedule_next(&entry->schedule,
-						 Max(entry->last_fire, entry->last_finished_at),
-						 entry->last_fire);
-}
-
-static TimestampTz
-next_of(const AgendaEntry *entry, TimestampTz not_before)
-{
-	TimestampTz after = Max(entry->last_fire, not_before);
-	TimestampTz next;
-
-	switch (entry->schedule.kind)
-	{
-		case SCHEDULE_ONCE:
-			next = next_of_once(entry);
-			break;
-		case SCHEDULE_AFTER_FINISH:
-			next = next_after_finish(entry);
-			break;
-		case SCHEDULE_REBOOT:
-			next = DT_NOEND;
-			break;
-		default:
-			/* A bound counts itself: the first fire may be at starts_at. */
-			if (entry->starts_at != DT_NOBEGIN)
-				after = Max(after, entry->starts_at - 1);
-			else
-				after = Max(after, entry->anchor);
-			next = schedule_next(&entry->schedule, entry->anchor, after);
-			break;
-	}
-	return entry->is_paused || next > entry->ends_at ? DT_NOEND : next;
+	pairingheap_remove(&fires, &entry->node);
+	entry->wake_at = wake_at;
+	pairingheap_add(&fires, &entry->node);
 }
 
 static void
 set_next(AgendaEntry *entry, TimestampTz next_fire)
 {
-	pairingheap_remove(&fires, &entry->node);
-	entry->next_fire = entry->wake_at = next_fire;
-	pairingheap_add(&fires, &entry->node);
+	entry->next_fire = next_fire;
+	entry->waits_for_finish = false;
+	wake_entry_at(entry, next_fire);
 }
 
-bool
-agenda_put(const AgendaTask *task, TimestampTz now, ScheduleError *error)
+static int64
+count_missed(const AgendaEntry *entry, TimestampTz after, TimestampTz until)
 {
-	Schedule	schedule;
+	return timetable_count(&entry->task.timetable, after, until, MAX_COUNTED_MISSES);
+}
+
+/* Go on after an instant; what was due up to there is missed, or just not made up. */
+static void
+pass_over(AgendaEntry *entry, TimestampTz until, bool is_missed)
+{
+	if (entry->next_fire > until || !timetable_recurs(&entry->task.timetable))
+		return;
+	if (is_missed)
+		entry->missed += 1 + count_missed(entry, entry->next_fire, until);
+	set_next(entry, timetable_next_after(&entry->task.timetable, until));
+}
+
+/* ------------------------------------------------------------------------
+ * Ahead of the clock
+ * ------------------------------------------------------------------------ */
+
+static void
+set_ahead(AgendaEntry *entry, bool is_ahead)
+{
+	if (entry->is_ahead && !is_ahead)
+		dlist_delete(&entry->ahead_node);
+	if (!entry->is_ahead && is_ahead)
+		dlist_push_tail(&ahead, &entry->ahead_node);
+	entry->is_ahead = is_ahead;
+}
+
+/* One instant is due once, whatever clocks show later. */
+static bool
+has_to_rewind(const AgendaEntry *entry, TimestampTz now)
+{
+	const AgendaTask *task = &entry->task;
+	int64		lead = TIMESTAMP_NOT_FINITE(task->last_fire) ? 0 : task->last_fire - now;
+
+	if (lead < AHEAD_MIN_US || task->is_paused || task->timetable.schedule.kind == SCHEDULE_ONCE)
+		return false;
+	return timetable_follows_elapsed(&task->timetable) || lead > REPEAT_GUARD_US;
+}
+
+int
+agenda_ahead(AgendaEntry **result, int max)
+{
+	int			count = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &ahead)
+	{
+		if (count == max)
+			break;
+		result[count++] = dlist_container(AgendaEntry, ahead_node, iter.cur);
+	}
+	return count;
+}
+
+void
+agenda_rewind(AgendaEntry *entry, TimestampTz now)
+{
+	set_ahead(entry, false);
+	entry->task.last_fire = now;
+	entry->task.last_finished_at = Min(entry->task.last_finished_at, now);
+	entry->catch_up_until = DT_NOBEGIN;
+	set_next(entry, next_of(entry));
+}
+
+void
+agenda_clock_stepped(TimestampTz now)
+{
+	HASH_SEQ_STATUS scan;
+	AgendaEntry *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		set_ahead(entry, has_to_rewind(entry, now));
+		if (entry->task.missed == MISSED_SKIP)
+			pass_over(entry, now, true);
+		/* What was postponed was postponed by the old clock. */
+		if (!entry->waits_for_finish)
+			wake_entry_at(entry, entry->next_fire);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Tasks
+ * ------------------------------------------------------------------------ */
+
+void
+agenda_put(const AgendaTask *task, TimestampTz now)
+{
+	TimestampTz last_finished_at = task->last_finished_at;
 	AgendaEntry *entry;
 	bool		found;
 
-	if (!schedule_parse(task->schedule, task->zone, &schedule, error))
-	{
-		agenda_remove(task->task_id);
-		return false;
-	}
 	entry = hash_search(entries, &task->task_id, HASH_ENTER, &found);
 	if (found)
+	{
 		pairingheap_remove(&fires, &entry->node);
-	entry->version = task->version;
-	entry->owner = task->owner;
-	entry->is_shell = task->is_shell;
-	entry->skips_overlap = task->skips_overlap;
-	entry->skips_missed = task->skips_missed;
-	entry->is_paused = task->is_paused;
-	entry->schedule = schedule;
-	entry->anchor = task->anchor;
-	entry->starts_at = task->starts_at;
-	entry->ends_at = task->ends_at;
-	entry->last_fire = task->last_fire;
-	/* What we have seen ourselves may be newer than the row. */
-	entry->last_finished_at = found ? Max(entry->last_finished_at, task->last_finished_at) :
-		task->last_finished_at;
-	/* What passed before we knew the task was missed. */
-	entry->next_fire = next_of(entry, !found && entry->skips_missed ? now : DT_NOBEGIN);
-	entry->wake_at = entry->next_fire;
+		set_ahead(entry, false);
+		/* What we have seen ourselves may be newer than the row. */
+		last_finished_at = Max(last_finished_at, entry->task.last_finished_at);
+	}
+	else
+	{
+		memset(entry, 0, sizeof(*entry));
+	}
+	entry->task = *task;
+	entry->task.last_finished_at = last_finished_at;
+	entry->waits_for_finish = false;
+	entry->catch_up_until = DT_NOBEGIN;
+	entry->next_fire = entry->wake_at = next_of(entry);
 	pairingheap_add(&fires, &entry->node);
-	return true;
+	set_ahead(entry, has_to_rewind(entry, now));
+	/* What passed before we knew the task was missed. */
+	if (!found && task->missed == MISSED_SKIP)
+		pass_over(entry, now, true);
 }
 
 void
@@ -186,8 +249,21 @@ agenda_remove(int64 task_id)
 
 	if (entry == NULL)
 		return;
+	set_ahead(entry, false);
 	pairingheap_remove(&fires, &entry->node);
 	(void) hash_search(entries, &task_id, HASH_REMOVE, NULL);
+}
+
+void
+agenda_pause(int64 task_id)
+{
+	AgendaEntry *entry = agenda_find(task_id);
+
+	if (entry == NULL)
+		return;
+	entry->task.is_paused = true;
+	set_ahead(entry, false);
+	set_next(entry, DT_NOEND);
 }
 
 AgendaEntry *
@@ -204,92 +280,86 @@ agenda_first(void)
 AgendaEntry *
 agenda_next_due(TimestampTz now, TimestampTz *next)
 {
-	AgendaEntry *entry;
+	AgendaEntry *entry = agenda_first();
 
-	*next = DT_NOEND;
-	if (pairingheap_is_empty(&fires))
-		return NULL;
-	entry = entry_of(pairingheap_first(&fires));
-	if (entry->wake_at <= now)
-		return entry;
-	*next = entry->wake_at;
-	return NULL;
+	*next = entry == NULL ? DT_NOEND : entry->wake_at;
+	return entry != NULL && entry->wake_at <= now ? entry : NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * What a due entry does
+ * ------------------------------------------------------------------------ */
+
+/* All that was missed is made up, from the earliest within the limit on. */
+static void
+begin_to_catch_up(AgendaEntry *entry, TimestampTz latest, AgendaFire *fire)
+{
+	fire->fire_at = timetable_last_n(&entry->task.timetable, entry->next_fire, latest,
+									 entry->task.missed_limit);
+	fire->is_made_up = true;
+	entry->catch_up_until = latest;
+}
+
+AgendaFire
+agenda_choose(AgendaEntry *entry, TimestampTz now)
+{
+	AgendaFire	fire = {entry->next_fire, entry->missed, false};
+	TimestampTz latest;
+
+	if (!timetable_recurs(&entry->task.timetable))
+		return fire;
+	if (entry->next_fire <= entry->catch_up_until)
+	{
+		fire.is_made_up = true;
+		return fire;
+	}
+	latest = timetable_latest(&entry->task.timetable, entry->next_fire, now);
+	if (latest == entry->next_fire)
+		return fire;
+
+	fire.fire_at = latest;
+	if (entry->task.missed == MISSED_ALL)
+		begin_to_catch_up(entry, latest, &fire);
+	if (fire.fire_at > entry->next_fire)
+		fire.missed += 1 + count_missed(entry, entry->next_fire, fire.fire_at - 1);
+	return fire;
 }
 
 void
-agenda_fired(AgendaEntry *entry, TimestampTz fire_at)
+agenda_fired(AgendaEntry *entry, TimestampTz fire_at, bool has_run)
 {
-	entry->last_fire = fire_at;
-	set_next(entry, next_of(entry, DT_NOBEGIN));
+	entry->task.last_fire = fire_at;
+	entry->missed = 0;
+	if (has_run && entry->task.fires_left > 0)
+		entry->task.fires_left--;
+	set_next(entry, next_of(entry));
 }
 
 void
 agenda_postpone(AgendaEntry *entry, TimestampTz until)
 {
-	pairingheap_remove(&fires, &entry->node);
-	entry->wake_at = until;
-	pairingheap_add(&fires, &entry->node);
+	wake_entry_at(entry, until);
+}
+
+void
+agenda_wait_for_finish(AgendaEntry *entry, TimestampTz until)
+{
+	entry->waits_for_finish = true;
+	wake_entry_at(entry, until);
 }
 
 void
 agenda_finished(int64 task_id, TimestampTz finished_at)
 {
 	AgendaEntry *entry = agenda_find(task_id);
-	TimestampTz next;
 
-	if (entry == NULL || entry->schedule.kind != SCHEDULE_AFTER_FINISH)
+	if (entry == NULL)
 		return;
-	entry->last_finished_at = Max(entry->last_finished_at, finished_at);
-	if (entry->is_paused)
-		return;
-	next = schedule_next(&entry->schedule, finished_at, finished_at);
-	set_next(entry, next > entry->ends_at ? DT_NOEND : next);
-}
-
-/*
- * Long outages of a frequent schedule: the distance to look back is doubled
- * until an occurrence is found, so the work does not grow with the outage.
- */
-static TimestampTz
-latest_before(const AgendaEntry *entry, TimestampTz from, TimestampTz now)
-{
-	TimestampTz latest = from;
-	int64		distance = USECS_PER_SEC;
-	TimestampTz next;
-
-	while (now - distance > from)
-	{
-		next = schedule_next(&entry->schedule, entry->anchor, now - distance);
-		if (next <= now)
-		{
-			latest = next;
-			break;
-		}
-		distance *= 2;
-	}
-	while ((next = schedule_next(&entry->schedule, entry->anchor, latest)) <= now)
-		latest = next;
-	return latest;
-}
-
-TimestampTz
-agenda_latest_due(const AgendaEntry *entry, TimestampTz now, int64 *missed)
-{
-	TimestampTz latest = entry->next_fire;
-
-	*missed = 0;
-	if (entry->schedule.kind != SCHEDULE_CRON && entry->schedule.kind != SCHEDULE_EVERY)
-		return latest;
-	while (*missed < MAX_COUNTED_MISSES)
-	{
-		TimestampTz next = schedule_next(&entry->schedule, entry->anchor, latest);
-
-		if (next > now || next > entry->ends_at)
-			return latest;
-		latest = next;
-		(*missed)++;
-	}
-	return latest_before(entry, latest, Min(now, entry->ends_at));
+	entry->task.last_finished_at = Max(entry->task.last_finished_at, finished_at);
+	if (entry->task.timetable.schedule.kind == SCHEDULE_AFTER_FINISH)
+		set_next(entry, next_of(entry));
+	else if (entry->waits_for_finish)
+		wake_entry_at(entry, entry->next_fire);
 }
 
 void
@@ -300,11 +370,7 @@ agenda_skip_until(TimestampTz now)
 
 	hash_seq_init(&scan, entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
-	{
-		if (entry->next_fire < now &&
-			(entry->schedule.kind == SCHEDULE_CRON || entry->schedule.kind == SCHEDULE_EVERY))
-			set_next(entry, next_of(entry, now));
-	}
+		pass_over(entry, now, false);
 }
 
 void
@@ -316,7 +382,8 @@ agenda_reboot(TimestampTz now)
 	hash_seq_init(&scan, entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
-		if (entry->schedule.kind == SCHEDULE_REBOOT && !entry->is_paused)
+		if (entry->task.timetable.schedule.kind == SCHEDULE_REBOOT &&
+			!entry->task.is_paused && entry->task.fires_left != 0)
 			set_next(entry, now);
 	}
 }

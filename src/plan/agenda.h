@@ -9,59 +9,62 @@
 #define TASKLY_AGENDA_H
 
 #include "taskly.h"
+#include "lib/ilist.h"
 #include "lib/pairingheap.h"
-#include "time/schedule.h"
+#include "time/timetable.h"
 
-typedef struct AgendaEntry
+/* What the agenda takes from a task's row. */
+typedef struct AgendaTask
 {
 	int64		task_id;		/* hash key */
 	int32		version;
 	Oid			owner;
 	bool		is_shell;
-	bool		skips_overlap;
-	bool		skips_missed;
 	bool		is_paused;
-	Schedule	schedule;
-	TimestampTz anchor;
-	TimestampTz starts_at;		/* DT_NOBEGIN: none */
-	TimestampTz ends_at;		/* DT_NOEND: none */
-	TimestampTz last_fire;
-	TimestampTz last_finished_at;	/* DT_NOBEGIN: never */
-	TimestampTz next_fire;		/* DT_NOEND: never */
-	TimestampTz wake_at;		/* look at it then: next_fire, or later */
-	pairingheap_node node;
-} AgendaEntry;
-
-/* What the agenda takes from a task's row. */
-typedef struct AgendaTask
-{
-	int64		task_id;
-	int32		version;
-	const char *schedule;
-	pg_tz	   *zone;
-	Oid			owner;
-	bool		is_shell;
-	bool		skips_overlap;
-	bool		skips_missed;
-	bool		is_paused;
-	TimestampTz anchor;
-	TimestampTz starts_at;
-	TimestampTz ends_at;
+	OverlapPolicy overlap;
+	int32		max_instances;	/* 0: no limit */
+	MissedPolicy missed;
+	int32		missed_limit;
+	int64		fires_left;		/* -1: no limit */
+	Timetable	timetable;		/* its memory becomes the agenda's, see agenda_context() */
 	TimestampTz last_fire;
 	TimestampTz last_finished_at;	/* DT_NOBEGIN: never */
 } AgendaTask;
 
-extern void agenda_init(void);
+typedef struct AgendaEntry
+{
+	AgendaTask	task;			/* last_fire moves on */
+	TimestampTz next_fire;		/* DT_NOEND: never */
+	TimestampTz wake_at;		/* look at it then: next_fire, or later */
+	TimestampTz catch_up_until; /* up to here occurrences are made up one by one */
+	int64		missed;			/* passed over and not yet counted in its row */
+	bool		waits_for_finish;	/* of a run; then it is due at once */
+	bool		is_ahead;		/* in the list of those that are ahead of the clock */
+	dlist_node	ahead_node;
+	pairingheap_node node;
+} AgendaEntry;
+
+/* What is to be done about an entry that is due. */
+typedef struct AgendaFire
+{
+	TimestampTz fire_at;
+	int64		missed;			/* occurrences before it that are given up */
+	bool		is_made_up;		/* one of several, each of which is to run */
+} AgendaFire;
+
+/* All of its memory is a child of parent. */
+extern void agenda_init(MemoryContext parent);
 extern void agenda_clear(void);
 extern int64 agenda_count(void);
 
+/* Where timetables that are put into the agenda are to be made. */
+extern MemoryContext agenda_context(void);
+
 /*
  * Add or change a task. One that skips missed occurrences and was not known
- * before fires after now only. False, with the error filled: its schedule
- * cannot be read.
+ * before fires after now only.
  */
-extern bool agenda_put(const AgendaTask *task, TimestampTz now,
-					   ScheduleError *error);
+extern void agenda_put(const AgendaTask *task, TimestampTz now);
 extern void agenda_remove(int64 task_id);
 extern AgendaEntry *agenda_find(int64 task_id);
 
@@ -72,25 +75,47 @@ extern AgendaEntry *agenda_next_due(TimestampTz now, TimestampTz *next);
 extern AgendaEntry *agenda_first(void);
 
 /*
- * An entry has fired (or was skipped, or given up) for fire_at: move on. Of
- * those that are due in the past only the latest is left to fire.
+ * Which occurrence a due entry is to fire now, by its policy for missed ones.
+ * The work is bounded, however many were missed.
  */
-extern void agenda_fired(AgendaEntry *entry, TimestampTz fire_at);
+extern AgendaFire agenda_choose(AgendaEntry *entry, TimestampTz now);
+
+/* An entry has fired (or was skipped) for fire_at: move on. */
+extern void agenda_fired(AgendaEntry *entry, TimestampTz fire_at, bool has_run);
 
 /* Look at an entry again at a later time: its row is locked, say. */
 extern void agenda_postpone(AgendaEntry *entry, TimestampTz until);
 
-/* A run of a task "after finish" has ended. */
+/* The same, or as soon as a run of the task has ended. */
+extern void agenda_wait_for_finish(AgendaEntry *entry, TimestampTz until);
+
+/* A run of a task has ended. */
 extern void agenda_finished(int64 task_id, TimestampTz finished_at);
 
-/* The latest occurrence at or before now, and how many were passed over. */
-extern TimestampTz agenda_latest_due(const AgendaEntry *entry, TimestampTz now,
-									 int64 *missed);
+/* It fires no more until it is put again. */
+extern void agenda_pause(int64 task_id);
 
-/* Pass over all occurrences of cron and interval schedules before an instant. */
+/* Pass over all occurrences before an instant, of schedules that recur. */
 extern void agenda_skip_until(TimestampTz now);
 
 /* Make every @reboot entry due. */
 extern void agenda_reboot(TimestampTz now);
+
+/* --- clocks that were set ------------------------------------------- */
+
+/*
+ * The wall clock was set: forward is a downtime; after a step back, entries
+ * whose last fire is in the future now are ahead.
+ */
+extern void agenda_clock_stepped(TimestampTz now);
+
+/*
+ * Entries that are ahead of the clock and have to go on nevertheless: since
+ * they follow elapsed time, or are so far ahead that the clock must have been
+ * wrong. At most max; returns how many. Their rows are to be told first, then
+ * the agenda.
+ */
+extern int	agenda_ahead(AgendaEntry **result, int max);
+extern void agenda_rewind(AgendaEntry *entry, TimestampTz now);
 
 #endif							/* TASKLY_AGENDA_H */

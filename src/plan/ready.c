@@ -4,8 +4,8 @@
  *	  The waiting runs in a scheduler's memory.
  *
  * An entry is in exactly one place: the timer heap (due later), the heap of its
- * line (due), the list of parked ones, or a worker's list (dispatched; those
- * lists belong to the pool). A hash finds it by run_id, so that no run is held
+ * line (due), the list of parked ones, its task's list of held ones, or a
+ * worker's list (dispatched; those lists belong to the pool). A hash finds it by run_id, so that no run is held
  * twice. Entries with a deadline are in the deadline heap too while they wait.
  *
  *-------------------------------------------------------------------------
@@ -18,6 +18,7 @@
 
 #include "plan/policy.h"
 #include "plan/ready.h"
+#include "plan/task_plan.h"
 
 /* What the limit evicts at once, and what a refill reads at once. */
 #define EVICTED_SHARE	4
@@ -38,6 +39,9 @@ static int64 arrivals = 0;
 static int64 waiting_total = 0;
 static int	ready_limit = 0;
 static TaskIsPaused task_is_paused = NULL;
+
+static void enter(RunEntry *entry, TimestampTz now);
+static void leave(RunEntry *entry);
 
 /* ------------------------------------------------------------------------
  * Heaps: the pairing heap keeps the largest first, so "larger" is "sooner".
@@ -169,6 +173,52 @@ add_deadline(RunEntry *entry)
 }
 
 /*
+ * Of the serial runs of a task only one is in line or dispatched: it has the
+ * turn. False: another one has it.
+ */
+static bool
+take_turn(RunEntry *entry)
+{
+	TaskPlan   *plan = entry->is_serial ? task_plan_find(entry->task_id) : NULL;
+
+	if (plan == NULL)
+		return true;
+	if (plan->turn_is_taken)
+	{
+		dlist_push_tail(&plan->held, &entry->list_node);
+		return false;
+	}
+	plan->turn_is_taken = entry->has_turn = true;
+	return true;
+}
+
+static RunEntry *
+first_held(TaskPlan *plan)
+{
+	if (plan == NULL || dlist_is_empty(&plan->held))
+		return NULL;
+	return dlist_container(RunEntry, list_node, dlist_head_node(&plan->held));
+}
+
+/* The entry has left line and worker: the next one of its task goes in line. */
+static void
+give_turn(RunEntry *entry)
+{
+	TaskPlan   *plan = entry->has_turn ? task_plan_find(entry->task_id) : NULL;
+	RunEntry   *next;
+
+	entry->has_turn = false;
+	if (plan == NULL)
+		return;
+	plan->turn_is_taken = false;
+	next = first_held(plan);
+	if (next == NULL)
+		return;
+	leave(next);
+	enter(next, next->due_at);
+}
+
+/*
  * Put an entry where it waits; it must be nowhere now. It may be gone after
  * that: see PARKED_SHARE.
  */
@@ -193,6 +243,8 @@ enter(RunEntry *entry, TimestampTz now)
 		dlist_push_tail(&parked, &entry->list_node);
 		parked_count++;
 	}
+	else if (!take_turn(entry))
+		entry->state = ENTRY_HELD;
 	else
 	{
 		entry->state = ENTRY_READY;
@@ -233,6 +285,9 @@ leave(RunEntry *entry)
 			dlist_delete(&entry->list_node);
 			parked_count--;
 			break;
+		case ENTRY_HELD:
+			dlist_delete(&entry->list_node);
+			break;
 		case ENTRY_DISPATCHED:
 			return;
 	}
@@ -246,6 +301,7 @@ void
 ready_remove(RunEntry *entry)
 {
 	leave(entry);
+	give_turn(entry);
 	(void) hash_search(entries, &entry->run_id, HASH_REMOVE, NULL);
 }
 
@@ -445,6 +501,8 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 	entry->ctid = run->ctid;
 	entry->is_shell = run->is_shell;
 	entry->is_suspect = run->is_suspect;
+	entry->is_serial = run->is_serial;
+	entry->has_turn = false;
 	entry->slot = -1;
 	entry->activity = -1;
 	entry->owner = run->owner;
@@ -523,12 +581,19 @@ ready_task_paused(int64 task_id)
 	HASH_SEQ_STATUS scan;
 	RunEntry   *entry;
 
+	/* First, since a scan may lose none but its current entry. */
+	while ((entry = first_held(task_plan_find(task_id))) != NULL)
+	{
+		leave(entry);
+		enter(entry, entry->due_at);
+	}
 	hash_seq_init(&scan, entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		if (entry->task_id != task_id || entry->state != ENTRY_READY)
 			continue;
 		leave(entry);
+		give_turn(entry);
 		enter(entry, entry->due_at);
 	}
 }
@@ -555,6 +620,7 @@ void
 ready_return(RunEntry *entry, TimestampTz due_at, TimestampTz now)
 {
 	Assert(entry->state == ENTRY_DISPATCHED);
+	give_turn(entry);
 	entry->slot = -1;
 	entry->activity = -1;
 	entry->due_at = due_at;

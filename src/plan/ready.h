@@ -25,6 +25,7 @@ typedef enum EntryState
 	ENTRY_TIMER,				/* due in the future */
 	ENTRY_READY,				/* due: in its line */
 	ENTRY_PARKED,				/* due, but its task is paused */
+	ENTRY_HELD,					/* due, but it is not its turn in its task */
 	ENTRY_DISPATCHED			/* in a worker's hands */
 } EntryState;
 
@@ -38,6 +39,8 @@ typedef struct RunEntry
 	ItemPointerData ctid;
 	bool		is_shell;
 	bool		is_suspect;
+	bool		is_serial;		/* one of its task at a time, in order of arrival */
+	bool		has_turn;		/* it is that one */
 	bool		was_told_again; /* dispatched: there was news of it since */
 	uint8		state;			/* EntryState */
 	int16		slot;			/* dispatched: to whom */
@@ -46,7 +49,8 @@ typedef struct RunEntry
 	struct QueuePlan *queue;
 	pairingheap_node order_node;	/* in the timer heap or its line */
 	pairingheap_node deadline_node;
-	dlist_node	list_node;		/* dispatched: the worker's; parked: all parked */
+	dlist_node	list_node;		/* dispatched: the worker's; parked: all parked;
+								 * held: the task's */
 } RunEntry;
 
 /* The due runs of one role in one queue, SQL and shell apart. */
@@ -73,6 +77,7 @@ typedef struct WaitingRun
 	Oid			owner;
 	bool		is_shell;
 	bool		is_suspect;
+	bool		is_serial;		/* its task is known to task_plan.h */
 } WaitingRun;
 
 /* is_paused: asked of each run's task before the run goes in line. */

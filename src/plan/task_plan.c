@@ -20,6 +20,7 @@
 
 static HTAB *plans = NULL;
 static dlist_head dirty = DLIST_STATIC_INIT(dirty);
+static bool is_urgent = false;
 
 void
 task_plan_init(void)
@@ -40,20 +41,23 @@ task_plan_find(int64 task_id)
 }
 
 TaskPlan *
-task_plan_set(int64 task_id, bool is_paused, bool is_shell,
-			  int32 consecutive_failures)
+task_plan_set(const TaskFacts *facts)
 {
 	bool		found;
-	TaskPlan   *plan = hash_search(plans, &task_id, HASH_ENTER, &found);
+	TaskPlan   *plan = hash_search(plans, &facts->task_id, HASH_ENTER, &found);
 
 	if (!found)
 	{
 		memset(plan, 0, sizeof(*plan));
-		plan->task_id = task_id;
-		plan->consecutive_failures = consecutive_failures;
+		plan->task_id = facts->task_id;
+		dlist_init(&plan->held);
 	}
-	plan->is_paused = is_paused;
-	plan->is_shell = is_shell;
+	if (!found || (plan->is_paused && !facts->is_paused))
+		plan->consecutive_failures = facts->consecutive_failures;
+	plan->is_paused = facts->is_paused;
+	plan->is_shell = facts->is_shell;
+	plan->is_serial = facts->is_serial;
+	plan->pause_after_failures = facts->pause_after_failures;
 	return plan;
 }
 
@@ -65,7 +69,7 @@ task_plan_forget(int64 task_id)
 	if (plan == NULL)
 		return;
 	task_plan_clean(plan);
-	if (plan->running == 0)
+	if (plan->running == 0 && !plan->turn_is_taken && dlist_is_empty(&plan->held))
 		(void) hash_search(plans, &task_id, HASH_REMOVE, NULL);
 }
 
@@ -87,7 +91,7 @@ update_average(TaskPlan *plan, int64 duration_us)
 							   (duration_us - plan->average_us) / AVERAGE_WEIGHT);
 }
 
-void
+bool
 task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status, bool is_final,
 				TimestampTz started_at, TimestampTz finished_at)
 {
@@ -96,7 +100,7 @@ task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status, bool is_final,
 	if (started_at != 0 && finished_at >= started_at)
 		update_average(plan, finished_at - started_at);
 	if (!is_final)
-		return;
+		return false;
 
 	counts->task_id = plan->task_id;
 	counts->runs++;
@@ -119,6 +123,20 @@ task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status, bool is_final,
 		plan->is_dirty = true;
 		dlist_push_tail(&dirty, &plan->dirty_node);
 	}
+	if (plan->is_paused || plan->pause_after_failures == 0 ||
+		plan->consecutive_failures < plan->pause_after_failures)
+		return false;
+	plan->is_paused = counts->pauses = is_urgent = true;
+	return true;
+}
+
+bool
+task_plan_take_urgent(void)
+{
+	bool		result = is_urgent;
+
+	is_urgent = false;
+	return result;
 }
 
 dlist_head *

@@ -2,7 +2,8 @@
  *
  * task_plan.h
  *	  What a scheduler remembers of each task that has runs: whether it is
- *	  paused, how long its runs take, and counts not yet written to its row.
+ *	  paused, whose turn it is, how long its runs take, and counts not yet
+ *	  written to its row.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,31 +18,51 @@ typedef struct TaskPlan
 	int64		task_id;		/* hash key */
 	bool		is_paused;
 	bool		is_shell;
+	bool		is_serial;		/* its occurrences run one at a time */
+	bool		turn_is_taken;	/* by one of them: ready or dispatched */
 	bool		is_dirty;		/* has counts to write: in the list of dirty ones */
 	int			running;		/* dispatched and not yet ended */
+	int32		pause_after_failures;	/* 0: never */
 	int32		consecutive_failures;
 	int64		average_us;		/* moving average of durations; 0: not known */
 	TaskCounts	counts;
 	dlist_node	dirty_node;
+	dlist_head	held;			/* RunEntry.list_node: due, and wait for their turn */
 } TaskPlan;
+
+/* What its row says of a task. */
+typedef struct TaskFacts
+{
+	int64		task_id;
+	bool		is_paused;
+	bool		is_shell;
+	bool		is_serial;
+	int32		pause_after_failures;
+	int32		consecutive_failures;
+} TaskFacts;
 
 extern void task_plan_init(void);
 
 /* NULL: not known. */
 extern TaskPlan *task_plan_find(int64 task_id);
 
-/* Make or change what is known; the failures only when it is new. */
-extern TaskPlan *task_plan_set(int64 task_id, bool is_paused, bool is_shell,
-							   int32 consecutive_failures);
+/*
+ * Make or change what is known. The failures only when the task is new or no
+ * longer paused: else ours are newer.
+ */
+extern TaskPlan *task_plan_set(const TaskFacts *facts);
 extern void task_plan_forget(int64 task_id);
 
 /* As ready_init() wants it. */
 extern bool task_plan_is_paused(int64 task_id);
 
-/* An attempt of a run of this task has ended. */
-extern void task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status,
+/* An attempt of a run of this task has ended. True: that pauses the task. */
+extern bool task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status,
 							bool is_final, TimestampTz started_at,
 							TimestampTz finished_at);
+
+/* Since the last call: is a pause among the counts, which is not to wait? */
+extern bool task_plan_take_urgent(void);
 
 /* Tasks with counts to write; cleared one by one. */
 extern dlist_head *task_plan_dirty(void);

@@ -7,6 +7,15 @@
  * inserts its pending run; a task whose row somebody holds is passed over and
  * tried again. The agenda in memory follows only once that has committed.
  *
+ * What an occurrence does that is due while an earlier one is not over:
+ *
+ *	 skip				counted as skipped
+ *	 queue				its run waits for its turn (plan/ready.c), if none does yet
+ *	 cancel_running		the same, and the earlier ones are cancelled
+ *	 allow				runs, up to max_instances
+ *
+ * One that is made up after a downtime is never skipped: it waits.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -14,15 +23,19 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "nodes/pg_list.h"
 #include "plan/agenda.h"
+#include "plan/ready.h"
 #include "plan/task_plan.h"
 #include "process/fire.h"
 #include "process/intake.h"
+#include "process/outcomes.h"
 #include "server/txn.h"
 #include "store/run_store.h"
 #include "store/task_store.h"
 
-#define MAX_FIRES_AT_ONCE	1000
+/* Fires in one transaction: others are not to wait for more. */
+#define MAX_FIRES_AT_ONCE	256
 #define LOCKED_RETRY_US		(200 * INT64CONST(1000))
 /* A task that cannot be fired for an error is tried again after this. */
 #define ERROR_RETRY_US		USECS_PER_MINUTE
@@ -44,37 +57,107 @@ typedef struct Fire
 	AgendaEntry *entry;
 	TimestampTz fire_at;
 	FireStep	step;
+	List	   *earlier;		/* of int64 *: run_ids that it cancels */
 	RunRow		row;			/* STEP_FIRED */
 } Fire;
 
-static bool
-is_running(int64 task_id)
+/* ------------------------------------------------------------------------
+ * Overlap
+ * ------------------------------------------------------------------------ */
+
+/* Occurrences of a task that are not over. */
+typedef struct Unfinished
+{
+	int			running;		/* enqueued runs included */
+	int			waiting;
+	List	   *run_ids;		/* of int64 * */
+} Unfinished;
+
+static void
+receive_unfinished(const RunRow *row, void *arg)
+{
+	Unfinished *unfinished = arg;
+	RunEntry   *entry = ready_find(run_int64(row, RUN_COL_RUN_ID));
+	int64	   *run_id = palloc(sizeof(int64));
+
+	*run_id = run_int64(row, RUN_COL_RUN_ID);
+	unfinished->run_ids = lappend(unfinished->run_ids, run_id);
+	if (!run_is_null(row, RUN_COL_STARTED_AT) ||
+		(entry != NULL && entry->state == ENTRY_DISPATCHED))
+		unfinished->running++;
+	else
+		unfinished->waiting++;
+}
+
+/* An enqueued run counts while it runs; a run whose row has gone, until its end was heard. */
+static Unfinished
+find_unfinished(int64 task_id)
 {
 	TaskPlan   *plan = task_plan_find(task_id);
+	Unfinished	result = {0};
 
-	return (plan != NULL && plan->running > 0) || run_store_has_unfinished(task_id);
+	run_store_read_occurrences(task_id, receive_unfinished, &result);
+	if (plan != NULL)
+		result.running = Max(result.running, plan->running);
+	return result;
 }
+
+/* What becomes of an occurrence, by the policy of its task. */
+static FireStep
+meet_overlap(Fire *fire, bool is_made_up)
+{
+	const AgendaTask *task = &fire->entry->task;
+	Unfinished	unfinished;
+	int			count;
+
+	if (task->overlap == OVERLAP_ALLOW && task->max_instances == 0 &&
+		task->timetable.schedule.kind != SCHEDULE_AFTER_FINISH)
+		return STEP_FIRED;
+	unfinished = find_unfinished(task->task_id);
+	count = unfinished.running + unfinished.waiting;
+	if (count == 0)
+		return STEP_FIRED;
+	if (task->timetable.schedule.kind == SCHEDULE_AFTER_FINISH)
+		return STEP_WAIT_FOR_FINISH;
+	switch (task->overlap)
+	{
+		case OVERLAP_ALLOW:
+			if (count < task->max_instances)
+				return STEP_FIRED;
+			break;
+		case OVERLAP_QUEUE:
+			if (unfinished.waiting == 0)
+				return STEP_FIRED;
+			break;
+		case OVERLAP_CANCEL_RUNNING:
+			if (is_made_up)
+				break;
+			fire->earlier = unfinished.run_ids;
+			return STEP_FIRED;
+		case OVERLAP_SKIP:
+			break;
+	}
+	return is_made_up ? STEP_WAIT_FOR_FINISH : STEP_SKIPPED;
+}
+
+/* ------------------------------------------------------------------------
+ * Fire
+ * ------------------------------------------------------------------------ */
 
 /* What is to be done about a due entry, before its row is asked. */
 static void
 prepare_fire(Fire *fire, TaskFire *task_fire, TimestampTz now)
 {
-	AgendaEntry *entry = fire->entry;
-	bool		may_overlap = !entry->skips_overlap &&
-		entry->schedule.kind != SCHEDULE_AFTER_FINISH;
+	AgendaFire	choice = agenda_choose(fire->entry, now);
 
-	fire->step = STEP_FIRED;
-	task_fire->task_id = entry->task_id;
-	task_fire->version = entry->version;
-	task_fire->fire_at = fire->fire_at =
-		agenda_latest_due(entry, now, &task_fire->missed);
-	task_fire->is_skipped = false;
-	if (may_overlap || !is_running(entry->task_id))
-		return;
-	if (entry->schedule.kind == SCHEDULE_AFTER_FINISH)
-		fire->step = STEP_WAIT_FOR_FINISH;
-	else
-		task_fire->is_skipped = true;
+	fire->fire_at = choice.fire_at;
+	fire->earlier = NIL;
+	fire->step = meet_overlap(fire, choice.is_made_up);
+	task_fire->task_id = fire->entry->task.task_id;
+	task_fire->version = fire->entry->task.version;
+	task_fire->fire_at = choice.fire_at;
+	task_fire->missed = choice.missed;
+	task_fire->is_skipped = fire->step == STEP_SKIPPED;
 }
 
 /* The row has moved on, or not: make the run. */
@@ -95,10 +178,7 @@ conclude_fire(Fire *fire, const TaskFire *task_fire, TimestampTz now)
 			break;
 	}
 	if (task_fire->is_skipped)
-	{
-		fire->step = STEP_SKIPPED;
 		return;
-	}
 	if (!task_store_read(task_fire->task_id, &task))
 		elog(ERROR, "task " INT64_FORMAT " has vanished", task_fire->task_id);
 	intake_know_task(&task);
@@ -122,7 +202,7 @@ fire_all(Fire *fires, int count, MemoryContext context, TimestampTz now)
 	for (int i = 0; i < count; i++)
 	{
 		prepare_fire(&fires[i], &task_fires[asked_count], now);
-		if (fires[i].step == STEP_FIRED)
+		if (fires[i].step == STEP_FIRED || fires[i].step == STEP_SKIPPED)
 			asked[asked_count++] = i;
 	}
 	task_store_fire(task_fires, asked_count);
@@ -148,25 +228,29 @@ fire_all(Fire *fires, int count, MemoryContext context, TimestampTz now)
 static void
 remember_fire(const Fire *fire, TimestampTz now)
 {
+	ListCell   *cell;
+
 	switch (fire->step)
 	{
 		case STEP_FIRED:
-			agenda_fired(fire->entry, fire->fire_at);
+			agenda_fired(fire->entry, fire->fire_at, true);
 			intake_put(&fire->row, now);
+			foreach(cell, fire->earlier)
+				outcomes_cancel(*(int64 *) lfirst(cell), now);
 			break;
 		case STEP_SKIPPED:
-			agenda_fired(fire->entry, fire->fire_at);
+			agenda_fired(fire->entry, fire->fire_at, false);
 			break;
 		case STEP_WAIT_FOR_FINISH:
 			/* Its end tells us, unless it is cancelled while it waits. */
-			agenda_postpone(fire->entry, now + FINISH_CHECK_US);
+			agenda_wait_for_finish(fire->entry, now + FINISH_CHECK_US);
 			break;
 		case STEP_WAIT_FOR_LOCK:
 			agenda_postpone(fire->entry, now + LOCKED_RETRY_US);
 			break;
 		case STEP_READ_AGAIN:
 			agenda_postpone(fire->entry, now + ERROR_RETRY_US);
-			intake_want_task(fire->entry->task_id);
+			intake_want_task(fire->entry->task.task_id);
 			break;
 	}
 }
@@ -220,19 +304,19 @@ fire_batch(int max, TimestampTz now, int *fired)
 }
 
 /*
- * All that is due, many at once. When one of them fails, each is fired alone:
- * the bad one waits a minute, the others do not wait for it.
+ * What is due, many at once. When one of them fails, each is fired alone: the
+ * bad one waits a minute, the others do not wait for it.
  */
 TimestampTz
 fire_due(TimestampTz now)
 {
-	TimestampTz next = DT_NOEND;
+	TimestampTz next;
 	int			fired;
 
-	while (agenda_next_due(now, &next) != NULL)
+	if (agenda_next_due(now, &next) == NULL)
+		return next;
+	if (!fire_batch(MAX_FIRES_AT_ONCE, now, &fired))
 	{
-		if (fire_batch(MAX_FIRES_AT_ONCE, now, &fired))
-			continue;
 		for (int i = 0; i < fired; i++)
 		{
 			int			ignored;
@@ -241,5 +325,7 @@ fire_due(TimestampTz now)
 				(void) fire_batch(1, now, &ignored);
 		}
 	}
+	/* What is due still comes in the next turn: dispatch is not to wait for it. */
+	(void) agenda_next_due(now, &next);
 	return next;
 }

@@ -202,8 +202,16 @@ intake_is_orphaned(void)
 static TaskPlan *
 remember_task(const TaskRow *task)
 {
-	return task_plan_set(task->task_id, task->is_paused,
-						 task->kind == RUN_KIND_SHELL, task->consecutive_failures);
+	TaskFacts	facts = {
+		.task_id = task->task_id,
+		.is_paused = task->is_paused,
+		.is_shell = task->kind == RUN_KIND_SHELL,
+		.is_serial = task_overlap(task) != OVERLAP_ALLOW,
+		.pause_after_failures = task->pause_after_failures,
+		.consecutive_failures = task->consecutive_failures
+	};
+
+	return task_plan_set(&facts);
 }
 
 void
@@ -271,6 +279,19 @@ is_shell_run(const RunRow *row, int64 task_id)
 	return plan != NULL && plan->is_shell;
 }
 
+/* The occurrences of a task run one at a time, unless they may overlap. */
+static bool
+is_serial_run(const RunRow *row, int64 task_id)
+{
+	TaskPlan   *plan = task_id == 0 ? NULL : task_plan_find(task_id);
+	char	   *source;
+
+	if (plan == NULL || !plan->is_serial)
+		return false;
+	source = run_row_text(row, RUN_COL_SOURCE);
+	return strcmp(source, RUN_SOURCE_SCHEDULE) == 0 || strcmp(source, RUN_SOURCE_BACKFILL) == 0;
+}
+
 static QueuePlan *
 queue_of(const RunRow *row)
 {
@@ -303,6 +324,7 @@ put_run(const RunRow *row, QueuePlan *queue)
 	run.owner = run_oid(row, RUN_COL_OWNER);
 	run.is_shell = is_shell_run(row, run.task_id);
 	run.is_suspect = run_int32(row, RUN_COL_CRASHES) > 0;
+	run.is_serial = is_serial_run(row, run.task_id);
 	ready_put(queue, &run, reading_at);
 }
 

@@ -30,9 +30,13 @@
 #include "store/home_store.h"
 #include "store/run_store.h"
 #include "store/task_store.h"
+#include "store/task_timetable.h"
 
 /* Another session leads: look again after this. */
 #define LEAD_RETRY_US		USECS_PER_SEC
+/* Rows that are set back in one transaction, and a pause before the others. */
+#define MAX_REWINDS_AT_ONCE	256
+#define REWIND_RETRY_US		(50 * INT64CONST(1000))
 /* A process is started so long before a run is due. */
 #define WARM_UP_US			(200 * INT64CONST(1000))
 
@@ -47,7 +51,7 @@ void
 leader_init(int entry)
 {
 	my_entry = entry;
-	agenda_init();
+	agenda_init(TopMemoryContext);
 }
 
 /* ------------------------------------------------------------------------
@@ -80,27 +84,35 @@ leader_forget_tasks(void)
 static void
 put_task(const TaskRow *task, TimestampTz now)
 {
-	AgendaTask	agenda_task = {0};
+	AgendaTask	agenda_task = {
+		.task_id = task->task_id,
+		.version = task->version,
+		.owner = task->owner,
+		.is_shell = task->kind == RUN_KIND_SHELL,
+		.is_paused = task->is_paused,
+		.overlap = task_overlap(task),
+		.max_instances = task->max_instances,
+		.missed = task_missed(task),
+		.missed_limit = task->missed_limit,
+		.fires_left = task->max_runs == 0 ? -1 : Max(0, task->max_runs - task->fires),
+		.last_fire = task->last_fire,
+		.last_finished_at = task->last_finished_at
+	};
 	ScheduleError error;
+	MemoryContext old_context = MemoryContextSwitchTo(agenda_context());
+	bool		is_readable = task_timetable(task, &agenda_task.timetable, &error);
 
-	agenda_task.task_id = task->task_id;
-	agenda_task.version = task->version;
-	agenda_task.schedule = task->schedule;
-	agenda_task.zone = pg_tzset(task->timezone ? task->timezone : taskly_timezone);
-	agenda_task.owner = task->owner;
-	agenda_task.is_shell = task->kind == RUN_KIND_SHELL;
-	agenda_task.skips_overlap = strcmp(task->overlap, "skip") == 0;
-	agenda_task.skips_missed = strcmp(task->missed, "skip") == 0;
-	agenda_task.is_paused = task->is_paused;
-	agenda_task.anchor = task->anchor;
-	agenda_task.starts_at = task->starts_at;
-	agenda_task.ends_at = task->ends_at;
-	agenda_task.last_fire = task->last_fire;
-	agenda_task.last_finished_at = task->last_finished_at;
-	if (agenda_task.zone == NULL || !agenda_put(&agenda_task, now, &error))
-		ereport(LOG,
-				(errmsg("taskly: schedule of task " INT64_FORMAT " cannot be read; it does not fire",
-						task->task_id)));
+	MemoryContextSwitchTo(old_context);
+	if (is_readable)
+	{
+		agenda_put(&agenda_task, now);
+		return;
+	}
+	agenda_remove(task->task_id);
+	ereport(LOG,
+			(errmsg("taskly: schedule of task " INT64_FORMAT " cannot be read; it does not fire",
+					task->task_id),
+			 errdetail_internal("%s", error.message)));
 }
 
 void
@@ -128,6 +140,42 @@ leader_run_ended(int64 task_id, TimestampTz finished_at)
 {
 	if (am_leader)
 		agenda_finished(task_id, finished_at);
+}
+
+void
+leader_pause_task(int64 task_id)
+{
+	agenda_pause(task_id);
+}
+
+/* ------------------------------------------------------------------------
+ * Clocks that were set
+ * ------------------------------------------------------------------------ */
+
+/*
+ * Tasks that fired in what is the future now go on from now. Their rows first:
+ * an occurrence fires only when it is later than what its row says. Returns
+ * when to look again.
+ */
+static TimestampTz
+rewind_tasks(TimestampTz now)
+{
+	AgendaEntry *entries[MAX_REWINDS_AT_ONCE];
+	bool		is_done[MAX_REWINDS_AT_ONCE];
+	int			count = agenda_ahead(entries, MAX_REWINDS_AT_ONCE);
+
+	if (count == 0)
+		return DT_NOEND;
+	txn_begin("taskly: rewind");
+	for (int i = 0; i < count; i++)
+		is_done[i] = task_store_rewind(entries[i]->task.task_id, now);
+	txn_commit_to_disk();
+	for (int i = 0; i < count; i++)
+	{
+		if (is_done[i])
+			agenda_rewind(entries[i], now);
+	}
+	return now + REWIND_RETRY_US;
 }
 
 /* ------------------------------------------------------------------------
@@ -201,7 +249,7 @@ leader_turn(TimestampTz now)
 	was_paused = intake_is_paused();
 	next = DT_NOEND;
 	if (taskly_enabled && !was_paused)
-		next = fire_due(now);
+		next = Min(rewind_tasks(now), fire_due(now));
 	return Min(next, history_turn(my_entry, now));
 }
 
@@ -214,7 +262,7 @@ leader_warm_up(TimestampTz now)
 	TimestampTz next = DT_NOEND;
 
 	if (fire != NULL && fire->wake_at - WARM_UP_US <= now)
-		dispatch_warm_up(fire->owner, fire->is_shell, now);
+		dispatch_warm_up(fire->task.owner, fire->task.is_shell, now);
 	else if (fire != NULL)
 		next = fire->wake_at - WARM_UP_US;
 	if (timer != NULL && timer->due_at - WARM_UP_US <= now)

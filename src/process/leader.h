@@ -20,6 +20,7 @@ extern void leader_home_changed(bool is_at_home, int64 term);
 extern void leader_forget_tasks(void);
 extern void leader_task_changed(const struct TaskRow *task, TimestampTz now);
 extern void leader_task_dropped(int64 task_id);
+extern void leader_pause_task(int64 task_id);
 extern void leader_run_ended(int64 task_id, TimestampTz finished_at);
 
 /*

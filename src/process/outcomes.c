@@ -71,9 +71,13 @@ count_attempt(const Outcome *outcome, bool is_final)
 {
 	TaskPlan   *plan = outcome->task_id ? task_plan_find(outcome->task_id) : NULL;
 
-	if (plan != NULL)
+	if (plan != NULL &&
 		task_plan_count(plan, outcome->run_id, (RunStatus) outcome->status,
-						is_final, outcome->started_at, outcome->finished_at);
+						is_final, outcome->started_at, outcome->finished_at))
+	{
+		ready_task_paused(plan->task_id);
+		leader_pause_task(plan->task_id);
+	}
 	if (plan != NULL && is_final)
 		leader_run_ended(plan->task_id, outcome->finished_at);
 	if (is_final)
@@ -289,4 +293,22 @@ outcomes_expire(RunEntry *entry, TimestampTz now)
 	init_request(&request, entry, RUN_EXPIRED, "57014",
 				 "deadline passed before the start");
 	end_entry(entry, &request, now);
+}
+
+/* One in a worker's ring is begun first; its newer one waits for its turn. */
+void
+outcomes_cancel(int64 run_id, TimestampTz now)
+{
+	RunEntry   *entry = ready_find(run_id);
+	int			activity = activity_find(run_id);
+	EndRequest	request;
+
+	if (activity >= 0)
+		(void) activity_cancel(activity, run_id);
+	else if (entry != NULL && entry->state != ENTRY_DISPATCHED)
+	{
+		init_request(&request, entry, RUN_CANCELLED, "57014",
+					 "cancelled: the next occurrence of its task is due");
+		end_entry(entry, &request, now);
+	}
 }

@@ -28,6 +28,9 @@ extern void outcomes_of_vanished(PoolWorker *worker, const Activity *activity,
 /* No process of this role could start: deny its runs if the role lost its right. */
 extern void outcomes_role_cannot_start(Oid role, TimestampTz now);
 
+/* A newer occurrence of its task is due: stop a run, or end it where it waits. */
+extern void outcomes_cancel(int64 run_id, TimestampTz now);
+
 /* End a waiting run whose deadline has passed. */
 extern void outcomes_expire(RunEntry *entry, TimestampTz now);
 

@@ -92,6 +92,8 @@ counts_turn(TimestampTz now)
 {
 	if (dlist_is_empty(task_plan_dirty()))
 		return DT_NOEND;
+	if (task_plan_take_urgent())
+		next_counts_at = now;
 	if (next_counts_at == 0)
 		next_counts_at = now + COUNTS_INTERVAL_US;
 	if (now < next_counts_at)

@@ -28,7 +28,7 @@
 #define PENDING_RUN			"pending_run"
 #define PENDING_RUN_PKEY	"pending_run_pkey"
 #define PENDING_RUN_ORDER	"pending_run_order"
-#define PENDING_RUN_TASK	"pending_run_task"
+#define PENDING_RUN_OCCURRENCE	"pending_run_occurrence"
 #define PENDING_RUN_STARTED	"pending_run_started"
 
 /* Columns of the index pending_run_order. */
@@ -159,22 +159,13 @@ run_store_read_started(RunReceiver receive, void *arg)
 	(void) scan_index(PENDING_RUN_STARTED, NULL, 0, PG_INT32_MAX, receive, arg);
 }
 
-static void
-receive_occurrence(const RunRow *row, void *arg)
-{
-	if (strcmp(run_row_text(row, RUN_COL_SOURCE), RUN_SOURCE_SCHEDULE) == 0)
-		*(bool *) arg = true;
-}
-
-bool
-run_store_has_unfinished(int64 task_id)
+void
+run_store_read_occurrences(int64 task_id, RunReceiver receive, void *arg)
 {
 	ScanKeyData key;
-	bool		found = false;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(task_id));
-	(void) scan_index(PENDING_RUN_TASK, &key, 1, PG_INT32_MAX, receive_occurrence, &found);
-	return found;
+	(void) scan_index(PENDING_RUN_OCCURRENCE, &key, 1, PG_INT32_MAX, receive, arg);
 }
 
 /* ------------------------------------------------------------------------

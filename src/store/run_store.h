@@ -58,11 +58,6 @@ extern void run_row_for_task(RunRow *row, const struct TaskRow *task,
  */
 extern void run_store_insert(RunRow *rows, int count);
 
-/*
- * Has a task an occurrence of its schedule that is not over? Sees what is
- * committed.
- */
-extern bool run_store_has_unfinished(int64 task_id);
 
 /* --- scheduler ------------------------------------------------------ */
 
@@ -72,6 +67,9 @@ extern bool run_store_has_unfinished(int64 task_id);
  */
 typedef void (*RunReceiver) (const RunRow *row, void *arg);
 extern void run_store_read(int64 first, int64 count, RunReceiver receive, void *arg);
+
+/* The occurrences of a task's schedule that are not over, as far as committed. */
+extern void run_store_read_occurrences(int64 task_id, RunReceiver receive, void *arg);
 
 /* Up to limit rows of a queue after (due_at, run_id), in that order; returns how many. */
 extern int	run_store_read_queue(int32 queue_id, TimestampTz after_due_at,

@@ -114,6 +114,18 @@ set_failure(CountedRow *row, const TaskCounts *counts)
 		set_value(row, TASK_COL_LAST_FAILURE_MESSAGE, CStringGetTextDatum(message.text));
 }
 
+/* A change of the definition as any other: whoever holds an older one reads it again. */
+static void
+set_paused(CountedRow *row, const TaskCounts *counts)
+{
+	char	   *reason = psprintf("%d consecutive failures", counts->consecutive_failures);
+
+	set_value(row, TASK_COL_PAUSED_AT, TimestampTzGetDatum(counts->last_failure_at));
+	set_value(row, TASK_COL_PAUSED_REASON, CStringGetTextDatum(reason));
+	set_value(row, TASK_COL_VERSION,
+			  Int32GetDatum(DatumGetInt32(row->values[TASK_COL_VERSION - 1]) + 1));
+}
+
 /* ------------------------------------------------------------------------
  * All counts of a task
  * ------------------------------------------------------------------------ */
@@ -133,6 +145,8 @@ set_counts(CountedRow *row, const TaskCounts *counts)
 	set_value(row, TASK_COL_LAST_FINISHED_AT, TimestampTzGetDatum(counts->last_finished_at));
 	if (counts->last_failure_run_id != 0)
 		set_failure(row, counts);
+	if (counts->pauses && row->nulls[TASK_COL_PAUSED_AT - 1])
+		set_paused(row, counts);
 }
 
 bool

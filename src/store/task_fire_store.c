@@ -206,3 +206,25 @@ task_store_fire(TaskFire *fires, int count)
 			fires[i].result = why_not(&fires[i]);
 	}
 }
+
+/* ------------------------------------------------------------------------
+ * Rewinding
+ * ------------------------------------------------------------------------ */
+
+static Statement rewind_task = {
+	.sql = "WITH held AS MATERIALIZED (SELECT t.ctid AS place FROM taskly.task AS t "
+	" WHERE t.task_id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE OF t SKIP LOCKED) "
+	"UPDATE taskly.task AS t SET last_fire = LEAST(t.last_fire, $2), "
+	"last_finished_at = LEAST(t.last_finished_at, $2) "
+	"FROM held AS h WHERE t.ctid OPERATOR(pg_catalog.=) h.place",
+	.nargs = 2,
+	.argtypes = {INT8OID, TIMESTAMPTZOID},
+};
+
+bool
+task_store_rewind(int64 task_id, TimestampTz now)
+{
+	Datum		values[2] = {Int64GetDatum(task_id), TimestampTzGetDatum(now)};
+
+	return store_execute(&rewind_task, values, NULL, NULL, NULL) > 0;
+}

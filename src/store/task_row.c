@@ -93,9 +93,15 @@ task_row_read(HeapTuple tuple, TupleDesc desc, TaskRow *task)
 	task->retry_on = get_varlena(&c, TASK_COL_RETRY_ON);
 	task->never_on = get_varlena(&c, TASK_COL_NEVER_ON);
 	task->overlap = get_text(&c, TASK_COL_OVERLAP);
+	task->max_instances = DatumGetInt32(get_datum(&c, TASK_COL_MAX_INSTANCES, 0));
 	task->missed = get_text(&c, TASK_COL_MISSED);
+	task->missed_limit = DatumGetInt32(get_datum(&c, TASK_COL_MISSED_LIMIT, 0));
 	task->on_lost = get_text(&c, TASK_COL_ON_LOST);
 	task->on_failure = get_text(&c, TASK_COL_ON_FAILURE);
+	task->pause_after_failures =
+		DatumGetInt32(get_datum(&c, TASK_COL_PAUSE_AFTER_FAILURES, 0));
+	task->calendar_id = DatumGetInt32(get_datum(&c, TASK_COL_CALENDAR_ID, 0));
+	task->on_excluded = get_text(&c, TASK_COL_ON_EXCLUDED);
 	task->anchor = DatumGetTimestampTz(get_datum(&c, TASK_COL_ANCHOR, 0));
 	task->last_fire = DatumGetTimestampTz(get_datum(&c, TASK_COL_LAST_FIRE, 0));
 	task->last_finished_at = DatumGetTimestampTz(get_datum(&c, TASK_COL_LAST_FINISHED_AT,
@@ -104,4 +110,22 @@ task_row_read(HeapTuple tuple, TupleDesc desc, TaskRow *task)
 	task->is_paused = !c.nulls[TASK_COL_PAUSED_AT - 1];
 	task->consecutive_failures =
 		DatumGetInt32(get_datum(&c, TASK_COL_CONSECUTIVE_FAILURES, 0));
+}
+
+OverlapPolicy
+task_overlap(const TaskRow *task)
+{
+	if (strcmp(task->overlap, "queue") == 0)
+		return OVERLAP_QUEUE;
+	if (strcmp(task->overlap, "allow") == 0)
+		return OVERLAP_ALLOW;
+	return strcmp(task->overlap, "cancel_running") == 0 ? OVERLAP_CANCEL_RUNNING : OVERLAP_SKIP;
+}
+
+MissedPolicy
+task_missed(const TaskRow *task)
+{
+	if (strcmp(task->missed, "all") == 0)
+		return MISSED_ALL;
+	return strcmp(task->missed, "skip") == 0 ? MISSED_SKIP : MISSED_ONCE;
 }

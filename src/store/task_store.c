@@ -32,13 +32,15 @@
 	"home_id, name, owner, description, command, kind, atomic, args," \
 	" queue_id, priority, key, schedule, timezone, starts_at, ends_at, max_runs," \
 	" jitter, timeout, deadline, max_attempts, backoff, retry_on, never_on," \
-	" overlap, missed, on_lost, on_failure, anchor, last_fire"
+	" overlap, max_instances, missed, missed_limit, on_lost, on_failure," \
+	" pause_after_failures, calendar_id, on_excluded, anchor, last_fire, fires"
 #define DEFINITION_TYPES \
 	INT8OID, TEXTOID, REGROLEOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID, \
 	INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, \
 	INTERVALOID, INTERVALOID, INTERVALOID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, \
-	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID
-#define DEFINITION_ARGS 29
+	TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID, INT4OID, TEXTOID, \
+	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID
+#define DEFINITION_ARGS 35
 
 static Statement find_all = {
 	"SELECT task_id, owner FROM taskly.task WHERE name OPERATOR(pg_catalog.=) $1"
@@ -54,7 +56,8 @@ static Statement lock_task = {
 static Statement replace_task = {
 	"INSERT INTO taskly.task AS t (" DEFINITION_COLUMNS ")"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
-	" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)"
+	" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,"
+	" $33, $34, $35)"
 	" ON CONFLICT (owner, name) DO UPDATE SET"
 	" home_id = excluded.home_id,"
 	" version = t.version OPERATOR(pg_catalog.+) 1,"
@@ -68,14 +71,21 @@ static Statement replace_task = {
 	" timeout = excluded.timeout, deadline = excluded.deadline,"
 	" max_attempts = excluded.max_attempts, backoff = excluded.backoff,"
 	" retry_on = excluded.retry_on, never_on = excluded.never_on,"
-	" overlap = excluded.overlap, missed = excluded.missed,"
+	" overlap = excluded.overlap, max_instances = excluded.max_instances,"
+	" missed = excluded.missed, missed_limit = excluded.missed_limit,"
 	" on_lost = excluded.on_lost, on_failure = excluded.on_failure,"
+	" pause_after_failures = excluded.pause_after_failures,"
+	" calendar_id = excluded.calendar_id, on_excluded = excluded.on_excluded,"
+	" fires = CASE WHEN (t.schedule, t.starts_at)"
+	"  IS NOT DISTINCT FROM (excluded.schedule, excluded.starts_at)"
+	"  THEN t.fires ELSE 0 END,"
 	" anchor = CASE WHEN (t.schedule, t.starts_at)"
 	"  IS NOT DISTINCT FROM (excluded.schedule, excluded.starts_at)"
 	"  THEN t.anchor ELSE excluded.anchor END,"
-	" last_fire = CASE WHEN (t.schedule, t.starts_at, t.timezone, t.ends_at)"
-	"  IS NOT DISTINCT FROM"
-	"  (excluded.schedule, excluded.starts_at, excluded.timezone, excluded.ends_at)"
+	" last_fire = CASE WHEN (t.schedule, t.starts_at, t.timezone, t.ends_at, t.jitter,"
+	"  t.calendar_id, t.on_excluded) IS NOT DISTINCT FROM"
+	"  (excluded.schedule, excluded.starts_at, excluded.timezone, excluded.ends_at,"
+	"  excluded.jitter, excluded.calendar_id, excluded.on_excluded)"
 	"  OR excluded.schedule IS NULL THEN t.last_fire"
 	"  WHEN excluded.last_fire OPERATOR(pg_catalog.=) '-infinity'::pg_catalog.timestamptz"
 	"  THEN excluded.last_fire"
@@ -87,9 +97,9 @@ static Statement replace_task = {
 static Statement update_task = {
 	"UPDATE taskly.task SET (" DEFINITION_COLUMNS ", version, altered_at)"
 	" = ROW($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
-	" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,"
-	" version OPERATOR(pg_catalog.+) 1, pg_catalog.now())"
-	" WHERE task_id OPERATOR(pg_catalog.=) $30",
+	" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,"
+	" $33, $34, $35, version OPERATOR(pg_catalog.+) 1, pg_catalog.now())"
+	" WHERE task_id OPERATOR(pg_catalog.=) $36",
 	DEFINITION_ARGS + 1, {DEFINITION_TYPES, INT8OID}
 };
 
@@ -107,7 +117,8 @@ static Statement pause_task = {
 
 static Statement resume_task = {
 	"UPDATE taskly.task SET version = version OPERATOR(pg_catalog.+) 1,"
-	" paused_at = NULL, paused_reason = NULL, last_fire = GREATEST(last_fire, $2)"
+	" paused_at = NULL, paused_reason = NULL, consecutive_failures = 0,"
+	" last_fire = GREATEST(last_fire, $2)"
 	" WHERE task_id OPERATOR(pg_catalog.=) $1",
 	2, {INT8OID, TIMESTAMPTZOID}
 };
@@ -243,6 +254,13 @@ put_text(Datum *values, bool *nulls, int *n, const char *text)
 	put(values, nulls, n, text != NULL ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
 }
 
+/* 0 is null. */
+static void
+put_int_or_null(Datum *values, bool *nulls, int *n, int32 value)
+{
+	put(values, nulls, n, Int32GetDatum(value), value == 0);
+}
+
 static void
 put_pointer(Datum *values, bool *nulls, int *n, const void *pointer)
 {
@@ -281,11 +299,17 @@ fill_definition(const TaskRow *task, Datum *values, bool *nulls)
 	put_pointer(values, nulls, &n, DatumGetPointer(task->retry_on));
 	put_pointer(values, nulls, &n, DatumGetPointer(task->never_on));
 	put_text(values, nulls, &n, task->overlap);
+	put_int_or_null(values, nulls, &n, task->max_instances);
 	put_text(values, nulls, &n, task->missed);
+	put(values, nulls, &n, Int32GetDatum(task->missed_limit), false);
 	put_text(values, nulls, &n, task->on_lost);
 	put_text(values, nulls, &n, task->on_failure);
+	put_int_or_null(values, nulls, &n, task->pause_after_failures);
+	put_int_or_null(values, nulls, &n, task->calendar_id);
+	put_text(values, nulls, &n, task->on_excluded);
 	put(values, nulls, &n, TimestampTzGetDatum(task->anchor), false);
 	put(values, nulls, &n, TimestampTzGetDatum(task->last_fire), false);
+	put(values, nulls, &n, Int64GetDatum(task->fires), false);
 	Assert(n == DEFINITION_ARGS);
 }
 

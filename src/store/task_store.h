@@ -42,11 +42,15 @@ enum
 	TASK_COL_RETRY_ON,
 	TASK_COL_NEVER_ON,
 	TASK_COL_OVERLAP,
+	TASK_COL_MAX_INSTANCES,
 	TASK_COL_MISSED,
+	TASK_COL_MISSED_LIMIT,
 	TASK_COL_ON_LOST,
 	TASK_COL_ON_FAILURE,
+	TASK_COL_PAUSE_AFTER_FAILURES,
 	TASK_COL_AFTER,
-	TASK_COL_CALENDAR,
+	TASK_COL_CALENDAR_ID,
+	TASK_COL_ON_EXCLUDED,
 	TASK_COL_ANCHOR,
 	TASK_COL_CREATED_AT,
 	TASK_COL_ALTERED_AT,
@@ -97,9 +101,14 @@ typedef struct TaskRow
 	Datum		retry_on;		/* text[], or 0 */
 	Datum		never_on;
 	char	   *overlap;
+	int32		max_instances;	/* 0: no limit */
 	char	   *missed;
+	int32		missed_limit;
 	char	   *on_lost;
 	char	   *on_failure;
+	int32		pause_after_failures;	/* 0: never */
+	int32		calendar_id;	/* 0: none */
+	char	   *on_excluded;
 	TimestampTz anchor;
 	TimestampTz last_fire;
 	TimestampTz last_finished_at;	/* DT_NOBEGIN: never, as far as the row was told */
@@ -119,6 +128,10 @@ extern bool task_store_find(const char *name, Oid owner, TaskRow *task);
 /* A whole row of the table, copied into the current memory context. */
 extern void task_row_read(HeapTuple tuple, TupleDesc desc, TaskRow *task);
 
+/* The policies of a row, which the table's constraints have checked. */
+extern OverlapPolicy task_overlap(const TaskRow *task);
+extern MissedPolicy task_missed(const TaskRow *task);
+
 /* --- API ------------------------------------------------------------ */
 
 /* Give id and owner of all tasks of a name, whoever owns them, to receive(). */
@@ -130,8 +143,8 @@ extern bool task_store_lock(int64 task_id, TaskRow *task);
 
 /*
  * Insert a definition, or replace that of the same owner and name; returns its
- * task_id. What is replaced keeps its anchor when schedule and starts_at are
- * the same, and its last_fire when timezone and ends_at are the same, too; else
+ * task_id. What is replaced keeps its anchor and fires when schedule and starts_at
+ * are the same, and its last_fire when all is that says when it is due; else
  * last_fire becomes the given one, which moves it only forward unless it is
  * DT_NOBEGIN. Pause state, counts and history stay.
  */
@@ -142,7 +155,10 @@ extern void task_store_update(const TaskRow *task);
 extern void task_store_delete(int64 task_id);
 extern void task_store_pause(int64 task_id, const char *reason);
 
-/* last_fire moves forward to `until`: what the pause has skipped is not made up. */
+/*
+ * last_fire moves forward to `until`: what the pause has skipped is not made up.
+ * Failures are counted anew.
+ */
 extern void task_store_resume(int64 task_id, TimestampTz until);
 
 /* Tasks in a queue; those among them with a priority other than 0. */
@@ -180,6 +196,12 @@ typedef struct TaskFire
  * one statement. Each task at most once in a call.
  */
 extern void task_store_fire(TaskFire *fires, int count);
+
+/*
+ * The clock was set back: so are last_fire and last_finished_at where they are
+ * later than now. False when somebody holds the row: come again.
+ */
+extern bool task_store_rewind(int64 task_id, TimestampTz now);
 
 /* Add to a task's counts. False when somebody holds the row: come again. */
 extern bool task_store_add_counts(const TaskCounts *counts);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "fake_backend.h"
@@ -36,24 +37,27 @@ task_of(int64 task_id, const char *schedule)
 	AgendaTask	task = {
 		.task_id = task_id,
 		.version = 1,
-		.schedule = schedule,
-		.zone = &utc,
-		.anchor = start,
-		.starts_at = DT_NOBEGIN,
-		.ends_at = DT_NOEND,
+		.missed = MISSED_ONCE,
+		.missed_limit = 100,
+		.fires_left = -1,
+		.timetable = {
+			.anchor = start,
+			.starts_at = DT_NOBEGIN,
+			.ends_at = DT_NOEND
+		},
 		.last_fire = DT_NOBEGIN
 	};
+	ScheduleError error;
 
+	if (!schedule_parse(schedule, &utc, &task.timetable.schedule, &error))
+		ok(false, "%s: %s", schedule, error.message);
 	return task;
 }
 
 static AgendaEntry *
 put(const AgendaTask *task, TimestampTz now)
 {
-	ScheduleError error;
-
-	if (!agenda_put(task, now, &error))
-		return NULL;
+	agenda_put(task, now);
 	return agenda_find(task->task_id);
 }
 
@@ -81,11 +85,12 @@ static void
 make_task(int id, TimestampTz now)
 {
 	char		text[32];
-	AgendaTask	task = task_of(id, text);
+	AgendaTask	task;
 
 	model_period[id] = 1 + tap_random(50);
-	task.anchor = now;
 	snprintf(text, sizeof(text), "every %d seconds", model_period[id]);
+	task = task_of(id, text);
+	task.timetable.anchor = now;
 	(void) put(&task, now);
 	/* The first instant of the grid is the anchor's; it has passed when the task is made. */
 	model_next[id] = now + model_period[id] * SECOND;
@@ -101,9 +106,9 @@ fire_all_due(TimestampTz now)
 	while ((entry = agenda_next_due(now, &next)) != NULL)
 	{
 		first = model_first();
-		if (entry->task_id != first || entry->next_fire != model_next[first])
+		if (entry->task.task_id != first || entry->next_fire != model_next[first])
 			return false;
-		agenda_fired(entry, entry->next_fire);
+		agenda_fired(entry, entry->next_fire, true);
 		model_next[first] += model_period[first] * SECOND;
 	}
 	first = model_first();
@@ -117,7 +122,7 @@ test_many(void)
 	bool		is_right = true;
 	int			count = 0;
 
-	agenda_init();
+	agenda_init(TopMemoryContext);
 	for (int step = 0; step < 2000 && is_right; step++)
 	{
 		int			id = 1 + tap_random(TASKS);
@@ -149,28 +154,219 @@ test_many(void)
  * One task
  * ------------------------------------------------------------------------ */
 
+/* What a due entry would fire now. */
+static bool
+chooses(AgendaEntry *entry, TimestampTz now, TimestampTz fire_at, int64 missed, bool is_made_up)
+{
+	AgendaFire	fire = agenda_choose(entry, now);
+
+	return fire.fire_at == fire_at && fire.missed == missed && fire.is_made_up == is_made_up;
+}
+
 static void
-test_missed(void)
+test_missed_once(void)
 {
 	AgendaTask	task = task_of(1, "every 10 seconds");
 	AgendaEntry *entry;
-	int64		missed;
 
 	task.last_fire = start;
 	entry = put(&task, start + 95 * SECOND);
 	ok(entry->next_fire == start + 10 * SECOND, "what was missed is due");
-	ok(agenda_latest_due(entry, start + 95 * SECOND, &missed) == start + 90 * SECOND && missed == 8,
+	ok(chooses(entry, start + 95 * SECOND, start + 90 * SECOND, 8, false),
 	   "of all missed occurrences the latest is left, and the others are counted");
-	ok(agenda_latest_due(entry, start + 1000000007 * SECOND, &missed) == start + 1000000000 * SECOND,
+	ok(agenda_choose(entry, start + 1000000007 * SECOND).fire_at == start + 1000000000 * SECOND,
 	   "the latest is found after thirty years, too");
-	agenda_fired(entry, start + 90 * SECOND);
+	agenda_fired(entry, start + 90 * SECOND, true);
 	ok(entry->next_fire == start + 100 * SECOND, "it goes on from there, without drift");
+	ok(chooses(entry, start + 109 * SECOND, start + 100 * SECOND, 0, false), "one that is late is not missed");
 	agenda_remove(1);
-	task.skips_missed = true;
+}
+
+static void
+test_missed_skip(void)
+{
+	AgendaTask	task = task_of(1, "every 10 seconds");
+	AgendaEntry *entry;
+
+	task.last_fire = start;
+	task.missed = MISSED_SKIP;
 	entry = put(&task, start + 95 * SECOND);
 	ok(entry->next_fire == start + 100 * SECOND, "a task that skips what it missed is not due for it");
+	ok(chooses(entry, start + 101 * SECOND, start + 100 * SECOND, 9, false), "but counts it");
 	entry = put(&task, start + 205 * SECOND);
-	ok(entry->next_fire == start + 10 * SECOND, "but a known one that is only read again is");
+	ok(entry->next_fire == start + 10 * SECOND, "a known one that is only read again is due");
+	agenda_remove(1);
+}
+
+static void
+test_missed_all(void)
+{
+	AgendaTask	task = task_of(1, "every 10 seconds");
+	AgendaEntry *entry;
+
+	task.last_fire = start;
+	task.missed = MISSED_ALL;
+	task.missed_limit = 3;
+	entry = put(&task, start + 95 * SECOND);
+	ok(chooses(entry, start + 95 * SECOND, start + 70 * SECOND, 6, true),
+	   "all are made up, the latest within the limit");
+	agenda_fired(entry, start + 70 * SECOND, true);
+	ok(chooses(entry, start + 96 * SECOND, start + 80 * SECOND, 0, true), "one by one");
+	agenda_fired(entry, start + 80 * SECOND, true);
+	ok(chooses(entry, start + 131 * SECOND, start + 90 * SECOND, 0, true), "to the last that was due at first");
+	agenda_fired(entry, start + 90 * SECOND, true);
+	ok(chooses(entry, start + 132 * SECOND, start + 110 * SECOND, 1, true), "and then what came due meanwhile");
+	agenda_remove(1);
+}
+
+/* Dense for an hour, and then nothing for a year: what is looked for is far back. */
+static void
+test_long_outage(void)
+{
+	AgendaTask	task = task_of(1, "* * 5 3 2 *");
+	TimestampTz first = timetable_next_after(&task.timetable, start);
+	TimestampTz now = first + 200 * USECS_PER_DAY;
+	AgendaEntry *entry;
+
+	task.last_fire = first - 1;
+	entry = put(&task, now);
+	ok(chooses(entry, now, first + 3599 * SECOND, 3599, false), "once: the last second of the hour");
+	task.missed = MISSED_ALL;
+	task.missed_limit = 10;
+	entry = put(&task, now);
+	ok(chooses(entry, now, first + 3590 * SECOND, 3590, true), "all: its last ten seconds");
+	agenda_clear();
+}
+
+static void
+test_max_runs(void)
+{
+	AgendaTask	task = task_of(1, "every 10 seconds");
+	AgendaEntry *entry;
+
+	task.fires_left = 2;
+	entry = put(&task, start);
+	agenda_fired(entry, start + 10 * SECOND, true);
+	agenda_fired(entry, start + 20 * SECOND, false);
+	ok(entry->next_fire == start + 30 * SECOND, "a skipped occurrence is not one of the runs that it has");
+	agenda_fired(entry, start + 30 * SECOND, true);
+	ok(entry->next_fire == DT_NOEND, "after its last run a task is not due again");
+	agenda_remove(1);
+}
+
+static void
+test_delay(void)
+{
+	AgendaTask	task = task_of(1, "every 10 seconds");
+	AgendaEntry *entry;
+
+	task.timetable.delay_us = 3 * SECOND;
+	task.timetable.ends_at = start + 20 * SECOND;
+	entry = put(&task, start);
+	ok(entry->next_fire == start + 13 * SECOND, "an occurrence is delayed by the task's share of its jitter");
+	agenda_fired(entry, entry->next_fire, true);
+	ok(entry->next_fire == start + 23 * SECOND, "from the grid, not from the last; one at ends_at counts");
+	agenda_fired(entry, entry->next_fire, true);
+	ok(entry->next_fire == DT_NOEND, "one after it does not");
+	for (int64 id = 1; id < 1000; id++)
+	{
+		int64		delay = timetable_delay_us(id, SECOND);
+
+		if (delay < 0 || delay >= SECOND || delay != timetable_delay_us(id, SECOND))
+			ok(false, "delay of task %d", (int) id);
+	}
+	ok(timetable_delay_us(1, SECOND) != timetable_delay_us(2, SECOND), "tasks have delays of their own");
+	agenda_remove(1);
+}
+
+static void
+test_finish(void)
+{
+	AgendaTask	task = task_of(1, "every 10 seconds");
+	AgendaEntry *entry = put(&task, start);
+	TimestampTz now = start + 10 * SECOND;
+	TimestampTz next;
+
+	agenda_wait_for_finish(entry, now + 60 * SECOND);
+	ok(agenda_next_due(now, &next) == NULL && next == now + 60 * SECOND, "an entry waits for a run to end");
+	agenda_finished(1, now + 2);
+	ok(agenda_next_due(now + 2, &next) == entry && entry->next_fire == now, "its end makes it due again");
+	agenda_pause(1);
+	ok(agenda_next_due(now + 1000 * SECOND, &next) == NULL && next == DT_NOEND, "a paused one is not due");
+	agenda_clear();
+}
+
+/* ------------------------------------------------------------------------
+ * Clocks that are set
+ * ------------------------------------------------------------------------ */
+
+/* How many entries have to be set back. */
+static int
+count_ahead(void)
+{
+	AgendaEntry *ahead[10];
+
+	return agenda_ahead(ahead, 10);
+}
+
+static void
+test_step_back(void)
+{
+	AgendaTask	elapsed = task_of(1, "every 10 seconds");
+	AgendaTask	fixed = task_of(2, "0 9 * * *");
+	AgendaTask	once = task_of(3, "2026-01-01 00:00");
+	TimestampTz nine;
+	TimestampTz back;
+	AgendaEntry *entry;
+
+	nine = timetable_next_after(&fixed.timetable, start);
+	(void) put(&elapsed, start);
+	(void) put(&fixed, start);
+	(void) put(&once, start);
+	for (int64 id = 1; id <= 2; id++)
+		agenda_fired(agenda_find(id), nine, true);
+	agenda_fired(agenda_find(3), agenda_find(3)->next_fire, true);
+	agenda_clock_stepped(nine - SECOND / 100);
+	ok(count_ahead() == 0, "a hundredth of a second back is nobody's concern");
+
+	back = nine - 90 * USECS_PER_MINUTE;
+	agenda_clock_stepped(back);
+	ok(count_ahead() == 1 && agenda_ahead(&entry, 1) == 1 && entry->task.task_id == 1,
+	   "90 minutes back: what follows elapsed time goes on, times of the day are not repeated");
+	agenda_rewind(entry, back);
+	ok(count_ahead() == 0 && entry->next_fire <= back + 10 * SECOND && entry->next_fire > back, "at once");
+	ok(agenda_find(2)->next_fire == nine + USECS_PER_DAY, "the daily one comes next day");
+
+	back = nine - 3650 * USECS_PER_DAY;
+	agenda_clock_stepped(back);
+	ok(count_ahead() == 2, "ten years back: the clock was wrong, all but one instant go on");
+	while (agenda_ahead(&entry, 1) == 1)
+		agenda_rewind(entry, back);
+	ok(agenda_find(2)->next_fire == back + USECS_PER_DAY && agenda_find(3)->next_fire == DT_NOEND,
+	   "the daily one at the next nine o'clock");
+	agenda_remove(2);
+	fixed.last_fire = nine;
+	(void) put(&fixed, back);
+	ok(count_ahead() == 1, "a step while nobody looked is seen when a task is read");
+	agenda_clear();
+	ok(count_ahead() == 0, "a cleared agenda is not ahead");
+}
+
+static void
+test_step_forward(void)
+{
+	AgendaTask	once = task_of(1, "every 10 seconds");
+	AgendaTask	skip = task_of(2, "every 10 seconds");
+	TimestampTz now = start + 3650 * USECS_PER_DAY + 5 * SECOND;
+
+	skip.missed = MISSED_SKIP;
+	(void) put(&once, start);
+	(void) put(&skip, start);
+	agenda_clock_stepped(now);
+	ok(agenda_find(1)->next_fire == start + 10 * SECOND, "a step forward is a downtime: one makes up");
+	ok(agenda_find(2)->next_fire == now + 5 * SECOND, "another one skips");
+	ok(count_ahead() == 0, "nothing is ahead");
+	agenda_clear();
 }
 
 static void
@@ -179,19 +375,16 @@ test_bounds(void)
 	AgendaTask	task = task_of(2, "every 10 seconds");
 	AgendaEntry *entry;
 
-	task.starts_at = start + 30 * SECOND;
-	task.ends_at = start + 40 * SECOND;
+	task.timetable.starts_at = start + 30 * SECOND;
+	task.timetable.ends_at = start + 40 * SECOND;
 	entry = put(&task, start);
 	ok(entry->next_fire == start + 30 * SECOND, "the first fire may be at starts_at");
-	agenda_fired(entry, entry->next_fire);
+	agenda_fired(entry, entry->next_fire, true);
 	ok(entry->next_fire == start + 40 * SECOND, "the last may be at ends_at");
-	agenda_fired(entry, entry->next_fire);
+	agenda_fired(entry, entry->next_fire, true);
 	ok(entry->next_fire == DT_NOEND, "there is none beyond");
 	task.is_paused = true;
 	ok(put(&task, start)->next_fire == DT_NOEND, "a paused task has no next fire");
-	task.is_paused = false;
-	task.schedule = "every now and then";
-	ok(put(&task, start) == NULL && agenda_find(2) == NULL, "a schedule that cannot be read leaves no entry");
 }
 
 static void
@@ -202,16 +395,16 @@ test_kinds(void)
 	TimestampTz at = entry->next_fire;
 
 	ok(at > start && at < DT_NOEND, "an instant is due");
-	agenda_fired(entry, at);
+	agenda_fired(entry, at, true);
 	ok(entry->next_fire == DT_NOEND, "once");
 	task.task_id = 4;
-	task.anchor = at + 5;
+	task.timetable.anchor = at + 5;
 	ok(put(&task, start)->next_fire == at + 5, "an instant in the past is due when the task is defined");
 
 	task = task_of(5, "10 seconds after finish");
 	entry = put(&task, start);
 	ok(entry->next_fire == start, "a task after finish is due at once");
-	agenda_fired(entry, start);
+	agenda_fired(entry, start, true);
 	ok(entry->next_fire == start + 10 * SECOND, "and looked at again after its delay at the earliest");
 	agenda_finished(5, start + 33 * SECOND);
 	ok(entry->next_fire == start + 43 * SECOND, "but its delay after the end of it");
@@ -235,8 +428,8 @@ test_postpone(void)
 
 	(void) put(&other, start);
 	agenda_postpone(entry, now + 5);
-	ok(agenda_next_due(now, &next)->task_id == 2, "a task that is held up lets others pass");
-	agenda_fired(agenda_find(2), now);
+	ok(agenda_next_due(now, &next)->task.task_id == 2, "a task that is held up lets others pass");
+	agenda_fired(agenda_find(2), now, true);
 	ok(agenda_next_due(now, &next) == NULL && next == now + 5, "it is looked at again");
 	ok(agenda_next_due(now + 5, &next) == entry && entry->next_fire == now, "for the same occurrence");
 	agenda_clear();
@@ -279,12 +472,14 @@ test_policy(void)
 static void
 test_task_plan(void)
 {
+	TaskFacts	facts = {.task_id = 1, .is_paused = true, .consecutive_failures = 3};
 	TaskPlan   *plan;
 
 	task_plan_init();
-	plan = task_plan_set(1, true, false, 3);
+	plan = task_plan_set(&facts);
 	ok(task_plan_is_paused(1) && !task_plan_is_paused(2), "paused is known of each task");
-	ok(task_plan_set(1, false, true, 9) == plan && plan->consecutive_failures == 3 && !plan->is_paused,
+	facts.consecutive_failures = 9;
+	ok(task_plan_set(&facts) == plan && plan->consecutive_failures == 3,
 	   "a change keeps what the scheduler counts itself");
 	task_plan_count(plan, 11, RUN_FAILED, false, 100, 180);
 	ok(plan->average_us == 80 && plan->counts.runs == 0 && dlist_is_empty(task_plan_dirty()),
@@ -297,6 +492,14 @@ test_task_plan(void)
 	   plan->counts.last_run_id == 12 && plan->counts.last_failure_run_id == 11, "a success ends the series");
 	ok(dlist_container(TaskPlan, dirty_node, dlist_head_node(task_plan_dirty())) == plan &&
 	   !dlist_has_next(task_plan_dirty(), dlist_head_node(task_plan_dirty())), "it is to be written, once");
+	facts.is_paused = false;
+	facts.consecutive_failures = 0;
+	ok(!task_plan_set(&facts)->is_paused && plan->consecutive_failures == 0, "a resume counts anew");
+	plan->pause_after_failures = 2;
+	ok(!task_plan_count(plan, 13, RUN_FAILED, true, 500, 590) && !plan->is_paused, "one failure is not two");
+	ok(task_plan_count(plan, 14, RUN_FAILED, true, 600, 690) && plan->is_paused && plan->counts.pauses &&
+	   task_plan_take_urgent() && !task_plan_take_urgent(), "two pause the task, which is to be written at once");
+	ok(!task_plan_count(plan, 15, RUN_FAILED, true, 700, 790), "a paused task is not paused again");
 	task_plan_clean(plan);
 	ok(dlist_is_empty(task_plan_dirty()) && plan->counts.runs == 0, "what was written is not written again");
 	plan->running = 1;
@@ -312,7 +515,15 @@ main(void)
 {
 	tap_seed();
 	test_many();
-	test_missed();
+	test_missed_once();
+	test_missed_skip();
+	test_missed_all();
+	test_long_outage();
+	test_max_runs();
+	test_delay();
+	test_finish();
+	test_step_back();
+	test_step_forward();
 	test_bounds();
 	test_kinds();
 	test_postpone();

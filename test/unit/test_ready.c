@@ -16,7 +16,15 @@
 #include "fake_backend.h"
 #include "plan/policy.h"
 #include "plan/ready.h"
+#include "plan/task_plan.h"
 #include "tap.h"
+
+/* As taskly.c says; only what the linker needs. */
+bool
+run_status_is_failure(RunStatus status)
+{
+	return false;
+}
 
 #define MAX_RUNS	4000
 #define QUEUES		3
@@ -508,6 +516,70 @@ test_eviction(void)
 	ok(ready_count() == 0 && ready_wants_refill(queue), "there is room when memory is empty");
 }
 
+/* The run of the first of a queue's lines, taken as for dispatch; 0: none. */
+static int64
+take_first(void)
+{
+	RunEntry   *entry;
+
+	if (dlist_is_empty(ready_lines()))
+		return 0;
+	entry = ready_line_first(dlist_container(ReadyLine, node, dlist_head_node(ready_lines())));
+	ready_take(entry);
+	return entry->run_id;
+}
+
+static void
+test_turns(void)
+{
+	QueuePlan  *queue = throttle_find(2);
+	TaskFacts	facts = {.task_id = 3, .is_serial = true};
+	WaitingRun	run = {.deadline_at = DT_NOEND, .owner = 10, .task_id = 3, .is_serial = true};
+	TaskPlan   *plan = task_plan_set(&facts);
+
+	for (run.run_id = 1; run.run_id <= 3; run.run_id++)
+		ready_put(queue, &run, now);
+	ok(take_first() == 1 && take_first() == 0, "of the serial runs of a task one is in line or dispatched");
+	ok(ready_find(2)->state == ENTRY_HELD && ready_count() == 2, "others wait for their turn");
+	task_plan_forget(3);
+	ok(task_plan_find(3) == plan, "the task is remembered meanwhile");
+	ready_return(ready_find(1), now + 100, now);
+	ok(ready_find(1)->state == ENTRY_TIMER && take_first() == 2,
+	   "the next one's turn comes when the first waits for another attempt");
+	(void) ready_advance(now + 100);
+	ok(ready_find(1)->state == ENTRY_HELD && take_first() == 0, "which is held when it is due again");
+	ready_remove(ready_find(2));
+	ok(take_first() == 3, "or when it is over");
+	ready_remove(ready_find(3));
+	ready_remove_range(1, 1);
+	ok(!plan->turn_is_taken && dlist_is_empty(&plan->held) && ready_count() == 0, "a run that goes leaves no turn behind");
+	run.is_serial = false;
+	for (run.run_id = 1; run.run_id <= 2; run.run_id++)
+		ready_put(queue, &run, now);
+	ok(take_first() == 1 && take_first() == 2, "runs that may overlap have no turns");
+	ready_remove(ready_find(1));
+	ready_remove(ready_find(2));
+}
+
+static void
+test_turns_and_pause(void)
+{
+	QueuePlan  *queue = throttle_find(2);
+	WaitingRun	run = {.deadline_at = DT_NOEND, .owner = 10, .task_id = 3, .is_serial = true};
+
+	ready_set_limit(100);
+	for (run.run_id = 1; run.run_id <= 30; run.run_id++)
+		ready_put(queue, &run, now);
+	is_task_paused[3] = true;
+	ready_task_paused(3);
+	ok(take_first() == 0 && dlist_is_empty(&task_plan_find(3)->held) && ready_find(2) != NULL &&
+	   ready_has_left_parked(), "a paused task has no turns, and only its share of memory");
+	is_task_paused[3] = false;
+	ready_task_resumed(3);
+	ok(take_first() != 0 && take_first() == 0, "after the pause one by one");
+	ready_forget_waiting();
+}
+
 static void
 test_throttle(void)
 {
@@ -538,6 +610,7 @@ int
 main(void)
 {
 	tap_seed();
+	task_plan_init();
 	throttle_init();
 	throttle_set(1, QUEUE_PRIORITY, AGING_US, 0, false);
 	throttle_set(2, QUEUE_FIFO, AGING_US, 0, false);
@@ -547,6 +620,8 @@ main(void)
 	for (int round = 1; round <= ROUNDS && failure[0] == '\0'; round++)
 		test_round(round);
 	test_eviction();
+	test_turns();
+	test_turns_and_pause();
 	test_throttle();
 	return tap_done();
 }

@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_timetable.h
+ *	  From a task's row to when it is due.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_TASK_TIMETABLE_H
+#define TASKLY_TASK_TIMETABLE_H
+
+#include "taskly.h"
+#include "store/task_store.h"
+#include "time/timetable.h"
+
+/*
+ * The timetable of a task with a schedule, in the current memory context. Its
+ * task_id decides its share of the jitter: 0 for one that is not made yet.
+ * False: zone or schedule cannot be read any more; the error says why.
+ */
+extern bool task_timetable(const TaskRow *task, Timetable *result, ScheduleError *error);
+
+#endif							/* TASKLY_TASK_TIMETABLE_H */
