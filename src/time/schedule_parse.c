@@ -16,9 +16,12 @@
 
 static bool parse_by_form(const char *text, const pg_tz *zone,
 						  Schedule *result, ScheduleError *error);
-static bool parse_every(const char *text, Schedule *result, ScheduleError *error);
-static bool check_period(const char *text, const char *rest,
-						 const Period *period, ScheduleError *error);
+static bool parse_every(const char *text, const char *at,
+						Schedule *result, ScheduleError *error);
+static bool read_after_finish(const char **cursor);
+static bool refuse_rest(ScheduleKind kind, const char *rest, ScheduleError *error);
+static bool check_period(Part text, const Period *period, ScheduleError *error);
+static bool check_window(Part text, const Schedule *schedule, ScheduleError *error);
 static bool starts_as_interval(const char *text);
 static bool refuse_rule(const char *text, ScheduleError *error);
 static bool refuse_text(const char *text, ScheduleError *error);
@@ -36,26 +39,23 @@ parse_by_form(const char *text, const pg_tz *zone, Schedule *result, ScheduleErr
 {
 	Part		token = next_token(text);
 
-	if (*text == '@')
+	if (part_is(token, "@every"))
+		return parse_every(text, skip_spaces(token.end), result, error);
+	if (part_is(token, "@reboot") && *skip_spaces(token.end) == '\0')
 	{
-		if (part_is(token, "@every"))
-			return refuse_rule(text, error);
-		if (part_is(token, "@reboot") && *skip_spaces(token.end) == '\0')
-		{
-			result->kind = SCHEDULE_REBOOT;
-			return true;
-		}
-		result->kind = SCHEDULE_CRON;
-		return cron_parse(text, &result->cron, error);
+		result->kind = SCHEDULE_REBOOT;
+		return true;
 	}
 	if (instant_is_meant(text))
 	{
 		result->kind = SCHEDULE_ONCE;
 		return instant_parse(text, zone, &result->at, error);
 	}
-	if (part_is(token, "every") || starts_as_interval(text))
-		return parse_every(text, result, error);
-	if (is_digit(*text) || *text == '*' || *text == '?')
+	if (part_is(token, "every"))
+		return parse_every(text, skip_spaces(token.end), result, error);
+	if (starts_as_interval(text))
+		return parse_every(text, text, result, error);
+	if (is_digit(*text) || *text == '*' || *text == '?' || *text == '@')
 	{
 		result->kind = SCHEDULE_CRON;
 		return cron_parse(text, &result->cron, error);
@@ -66,15 +66,12 @@ parse_by_form(const char *text, const pg_tz *zone, Schedule *result, ScheduleErr
 	return refuse_text(text, error);
 }
 
-/* [every] interval [after finish]; a unit alone after every. */
+/* interval [after finish | window]; a unit alone after every. */
 static bool
-parse_every(const char *text, Schedule *result, ScheduleError *error)
+parse_every(const char *text, const char *at, Schedule *result, ScheduleError *error)
 {
-	Part		word = next_word(text);
-	const char *at = part_is(word, "every") ? skip_spaces(word.end) : text;
-
 	result->kind = SCHEDULE_EVERY;
-	if (is_letter(*at))
+	if (at > text && is_letter(*at))
 	{
 		if (!period_parse_unit(&at, &result->period, error))
 			return false;
@@ -82,36 +79,81 @@ parse_every(const char *text, Schedule *result, ScheduleError *error)
 	else if (!period_parse(&at, &result->period, error))
 		return false;
 
-	word = next_word(at);
-	if (part_is(word, "after"))
-	{
-		Part		finish = next_word(skip_spaces(word.end));
-
-		if (part_is(finish, "finish"))
-		{
-			result->kind = SCHEDULE_AFTER_FINISH;
-			at = skip_spaces(finish.end);
-		}
-	}
-	return check_period(text, at, &result->period, error);
+	if (read_after_finish(&at))
+		result->kind = SCHEDULE_AFTER_FINISH;
+	else if (!window_parse(&at, &result->window, error))
+		return false;
+	if (*at != '\0')
+		return refuse_rest(result->kind, at, error);
+	return check_period(make_part(text, at), &result->period, error) &&
+		check_window(make_part(text, at), result, error);
 }
 
-/* Nothing may follow an interval, and it must not be too short. */
+/* Moves the cursor behind "after finish", if that stands there. */
 static bool
-check_period(const char *text, const char *rest, const Period *period, ScheduleError *error)
+read_after_finish(const char **cursor)
 {
-	if (*rest != '\0')
+	Part		after = next_word(*cursor);
+	Part		finish = next_word(skip_spaces(after.end));
+
+	if (!part_is(after, "after") || !part_is(finish, "finish"))
+		return false;
+	*cursor = skip_spaces(finish.end);
+	return true;
+}
+
+static bool
+refuse_rest(ScheduleKind kind, const char *rest, ScheduleError *error)
+{
+	schedule_error(error, "invalid word after interval in schedule: \"%s\"",
+				   part_text(next_token(rest)).text);
+	if (kind == SCHEDULE_AFTER_FINISH)
+		return schedule_error_detail(error, "Nothing follows \"after finish\".");
+	return schedule_error_detail(error,
+								 "An interval is followed by \"after finish\", \"between 09:00 and 17:00\", \"on mon-fri\", both of these, or nothing.");
+}
+
+static bool
+check_period(Part text, const Period *period, ScheduleError *error)
+{
+	if (period_us(period) >= PERIOD_MIN_US)
+		return true;
+	schedule_error(error, "interval of schedule is too short: \"%s\"", part_text(text).text);
+	return schedule_error_detail(error, "The shortest interval is 100 milliseconds.");
+}
+
+/*
+ * A window needs intervals that start anew each day; weekdays alone can be
+ * chosen from whole days, too, unless they are the same again and again.
+ */
+static bool
+check_window(Part text, const Schedule *schedule, ScheduleError *error)
+{
+	const Period *period = &schedule->period;
+	bool		is_elapsed = period->months == 0 && period->days == 0;
+
+	if (schedule->window.weekdays == 0 || (is_elapsed && period->us < USECS_PER_DAY))
+		return true;
+	if (schedule->window.has_hours)
 	{
-		schedule_error(error, "invalid word after interval in schedule: \"%s\"",
-					   part_text(next_token(rest)).text);
-		return schedule_error_detail(error,
-									 "An interval is followed by \"after finish\" or by nothing.");
+		schedule_error(error, "interval of schedule is too long for a window: \"%s\"",
+					   part_text(text).text);
+		schedule_error_detail(error, "In a window, it must be shorter than a day.");
+		return schedule_error_hint(error, "Use cron fields for times of days, such as \"0 9 * * mon-fri\".");
 	}
-	if (period_us(period) < PERIOD_MIN_US)
+	if (period->us != 0)
 	{
-		schedule_error(error, "interval of schedule is too short: \"%s\"",
-					  part_text(make_part(text, rest)).text);
-		return schedule_error_detail(error, "The shortest interval is 100 milliseconds.");
+		schedule_error(error, "interval of schedule does not go with weekdays: \"%s\"",
+					   part_text(text).text);
+		return schedule_error_detail(error,
+									 "It must be shorter than a day, or of days, months and years without hours.");
+	}
+	if (period->months == 0 && period->days % 7 == 0)
+	{
+		schedule_error(error, "interval of schedule does not go with weekdays: \"%s\"",
+					   part_text(text).text);
+		schedule_error_detail(error, "Whole weeks always end on the weekday on which they start.");
+		return schedule_error_hint(error, "Leave \"on\" out, and start the task on the weekday that is wanted.");
 	}
 	return true;
 }
