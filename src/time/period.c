@@ -25,9 +25,23 @@
  */
 #define SLACK_US		(30 * USECS_PER_DAY)
 
+/*
+ * Dates of a grid repeat when so many years have passed that the calendar does
+ * (400, which are whole weeks) and the days added are whole weeks.
+ */
+#define CYCLE_STEPS		(400 * 12 * 7)
+
+/* No zone's clocks are moved by days again and again. */
+#define DAY_MOVES_END	(civil_day(2400, 1, 1) * CIVIL_DAY)
+
 static TimestampTz next_by_arithmetic(int64 period_length, TimestampTz anchor, TimestampTz after);
-static TimestampTz next_by_calendar(const Period *period, const pg_tz *zone,
-									TimestampTz anchor, TimestampTz after);
+static bool is_elapsed(const Grid *grid);
+static int64 index_after(const Grid *grid, TimestampTz after);
+static int64 index_by_calendar(const Grid *grid, uint64 elapsed, TimestampTz after);
+static int64 count_indexes(const Grid *grid, int64 first, int64 end);
+static int64 count_doubles(const Grid *grid, TimestampTz after, TimestampTz until);
+static int64 cycle_steps(const Grid *grid);
+static bool is_on_weekdays(const Grid *grid, int64 n);
 static int64 add_calendar(const Period *period, int64 civil, int64 n);
 
 int64
@@ -37,16 +51,37 @@ period_us(const Period *period)
 }
 
 TimestampTz
-period_next(const Period *period, const pg_tz *zone,
-			TimestampTz anchor, TimestampTz after)
+grid_next(const Grid *grid, TimestampTz after)
 {
-	if (!IS_VALID_TIMESTAMP(anchor))
+	int64		first;
+
+	if (!IS_VALID_TIMESTAMP(grid->anchor))
 		return DT_NOEND;
-	if (after < anchor)
-		return anchor;
-	if (period->months == 0 && period->days == 0)
-		return next_by_arithmetic(period->us, anchor, after);
-	return next_by_calendar(period, zone, anchor, after);
+	if (is_elapsed(grid) && after >= grid->anchor)
+		return next_by_arithmetic(grid->period.us, grid->anchor, after);
+	first = index_after(grid, after);
+	for (int64 n = first; n - first < cycle_steps(grid); n++)
+	{
+		if (is_on_weekdays(grid, n))
+			return period_nth(&grid->period, grid->zone, grid->anchor, n);
+	}
+	return DT_NOEND;
+}
+
+int64
+grid_count(const Grid *grid, TimestampTz after, TimestampTz until)
+{
+	int64		count;
+
+	until = Min(until, END_TIMESTAMP - 1);
+	if (!IS_VALID_TIMESTAMP(grid->anchor) || after >= until)
+		return 0;
+	count = count_indexes(grid, index_after(grid, after), index_after(grid, until));
+
+	/* Only steps of whole days fall together, where clocks skip days. */
+	if (grid->period.us == 0)
+		count -= count_doubles(grid, after, until);
+	return count;
 }
 
 /* All steps are equally long. Unsigned: the whole range of time exceeds int64. */
@@ -62,17 +97,36 @@ next_by_arithmetic(int64 period_length, TimestampTz anchor, TimestampTz after)
 	return next;
 }
 
+/* Are all steps equally long? */
+static bool
+is_elapsed(const Grid *grid)
+{
+	return grid->period.months == 0 && grid->period.days == 0;
+}
+
+/* The first n whose instant is later. */
+static int64
+index_after(const Grid *grid, TimestampTz after)
+{
+	uint64		elapsed = (uint64) after - (uint64) grid->anchor;
+
+	if (after < grid->anchor)
+		return 0;
+	if (is_elapsed(grid))
+		return (int64) (elapsed / grid->period.us) + 1;
+	return index_by_calendar(grid, elapsed, after);
+}
+
 /*
  * Average lengths tell where to look to within SLACK_US; a binary search among
  * the few instants there finds the right one. They never decrease.
  */
-static TimestampTz
-next_by_calendar(const Period *period, const pg_tz *zone,
-				 TimestampTz anchor, TimestampTz after)
+static int64
+index_by_calendar(const Grid *grid, uint64 elapsed, TimestampTz after)
 {
-	uint64		elapsed = (uint64) after - (uint64) anchor;
+	const Period *period = &grid->period;
 	uint64		average = period->months * (MONTH_SECONDS * USECS_PER_SEC) +
-		period->days * USECS_PER_DAY + period->us;
+	period->days * USECS_PER_DAY + period->us;
 	int64		low = (int64) (elapsed < SLACK_US ? 0 : (elapsed - SLACK_US) / average);
 	int64		high = (int64) ((elapsed + SLACK_US) / average + 1);
 
@@ -80,12 +134,74 @@ next_by_calendar(const Period *period, const pg_tz *zone,
 	{
 		int64		middle = low + (high - low) / 2;
 
-		if (period_nth(period, zone, anchor, middle) > after)
+		if (period_nth(period, grid->zone, grid->anchor, middle) > after)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return period_nth(period, zone, anchor, low);
+	return low;
+}
+
+/* How many of the n from the first on and before the end are on its weekdays. */
+static int64
+count_indexes(const Grid *grid, int64 first, int64 end)
+{
+	int64		cycle = cycle_steps(grid);
+	int64		whole = 0;
+	int64		rest = 0;
+
+	if (grid->weekdays == 0)
+		return end - first;
+	if (end - first > cycle)
+		whole = (end - first) / cycle * count_indexes(grid, first, first + cycle);
+	for (int64 n = end - (end - first) % cycle; n < end; n++)
+		rest += is_on_weekdays(grid, n) ? 1 : 0;
+	return whole + rest;
+}
+
+/* How many instants are at the same time as another one: in gaps of a day or more. */
+static int64
+count_doubles(const Grid *grid, TimestampTz after, TimestampTz until)
+{
+	int64		last = Min(floor_divide(until, USECS_PER_SEC), DAY_MOVES_END);
+	int64		count = 0;
+	ZoneSegment segment = zone_segment(grid->zone, floor_divide(after, USECS_PER_SEC));
+
+	while (segment.end <= last)
+	{
+		ZoneSegment next = zone_segment(grid->zone, segment.end);
+
+		if (next.offset - segment.offset >= CIVIL_DAY)
+		{
+			TimestampTz at = segment.end * USECS_PER_SEC;
+			int64		together = count_indexes(grid, index_after(grid, at - 1),
+												 index_after(grid, at));
+
+			count += Max(together - 1, 0);
+		}
+		segment = next;
+	}
+	return count;
+}
+
+/* After so many steps, the weekdays of a grid come again. */
+static int64
+cycle_steps(const Grid *grid)
+{
+	return grid->period.months == 0 ? 7 : CYCLE_STEPS;
+}
+
+/* The weekday is that of the date asked for, also where clocks skip it. */
+static bool
+is_on_weekdays(const Grid *grid, int64 n)
+{
+	int64		start = floor_divide(grid->anchor, USECS_PER_SEC);
+	int64		civil;
+
+	if (grid->weekdays == 0)
+		return true;
+	civil = add_calendar(&grid->period, zone_civil(grid->zone, start), n);
+	return (grid->weekdays >> civil_weekday(floor_divide(civil, CIVIL_DAY)) & 1) != 0;
 }
 
 TimestampTz

@@ -40,8 +40,19 @@ extern int64 period_us(const Period *period);
 extern TimestampTz period_nth(const Period *period, const pg_tz *zone,
 							  TimestampTz anchor, int64 n);
 
-/* The first of these instants that is later than `after`; the anchor is the 0th. */
-extern TimestampTz period_next(const Period *period, const pg_tz *zone,
-							   TimestampTz anchor, TimestampTz after);
+/* The instants of a period: 0 is the anchor. */
+typedef struct Grid
+{
+	Period		period;
+	const pg_tz *zone;
+	TimestampTz anchor;
+	uint8		weekdays;		/* only those on these days; bit 0 is Sunday; 0: all */
+} Grid;
+
+/* The first instant that is later than `after`; DT_NOEND: none. */
+extern TimestampTz grid_next(const Grid *grid, TimestampTz after);
+
+/* Number of instants in (after, until]; two at the same time are one. */
+extern int64 grid_count(const Grid *grid, TimestampTz after, TimestampTz until);
 
 #endif							/* TASKLY_PERIOD_H */

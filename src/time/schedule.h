@@ -18,11 +18,13 @@
 #include "time/cron.h"
 #include "time/period.h"
 #include "time/scan.h"
+#include "time/window.h"
 
 typedef enum ScheduleKind
 {
 	SCHEDULE_CRON,				/* "0 3 * * *", "@daily" */
-	SCHEDULE_EVERY,				/* "every 90 seconds": fixed rate, from an anchor on */
+	SCHEDULE_EVERY,				/* "every 90 seconds": fixed rate, from an anchor on; in
+								 * windows or on weekdays, where window.weekdays is set */
 	SCHEDULE_AFTER_FINISH,		/* "90 seconds after finish": fixed delay */
 	SCHEDULE_ONCE,				/* "2026-11-23 12:00" */
 	SCHEDULE_REBOOT				/* "@reboot": due at server start only */
@@ -36,7 +38,11 @@ typedef struct Schedule
 	union
 	{
 		Cron		cron;
-		Period		period;		/* SCHEDULE_EVERY, SCHEDULE_AFTER_FINISH */
+		struct
+		{
+			Period		period; /* SCHEDULE_EVERY, SCHEDULE_AFTER_FINISH */
+			Window		window; /* SCHEDULE_EVERY */
+		};
 		TimestampTz at;			/* SCHEDULE_ONCE */
 	};
 } Schedule;
@@ -49,6 +55,7 @@ extern bool schedule_parse(const char *text, pg_tz *zone,
  * The first instant strictly after `after`; DT_NOEND when there is none.
  *
  * anchor: SCHEDULE_EVERY: where its grid starts; it is the first instant of it.
+ * In windows the grid starts as each opens, and nothing is due before the anchor.
  * SCHEDULE_AFTER_FINISH: when the last run finished, or DT_NOBEGIN; when the
  * instant that follows has passed already, the schedule is due at once: the
  * result is `after` plus a microsecond. Other kinds ignore it.
@@ -57,10 +64,33 @@ extern TimestampTz schedule_next(const Schedule *schedule,
 								 TimestampTz anchor, TimestampTz after);
 
 /*
+ * Number of instants in (after, until]: as many as schedule_next() would give
+ * one after the other, in milliseconds at most, whatever their number.
+ */
+extern int64 schedule_count(const Schedule *schedule, TimestampTz anchor,
+							TimestampTz after, TimestampTz until);
+
+/*
  * Shortest time between two instants, in microseconds: of SCHEDULE_EVERY the
- * period, with months of 30 days and days of 24 hours; of SCHEDULE_CRON as
- * found in the first instants of a fixed year; else 0.
+ * period, with months of 30 days and days of 24 hours, or what windows leave of
+ * it; of SCHEDULE_CRON as found in the first instants of a fixed year; else 0.
  */
 extern int64 schedule_period_us(const Schedule *schedule);
+
+/* For SCHEDULE_EVERY: does it recur in windows? Else it recurs on this grid. */
+static inline bool
+schedule_has_windows(const Schedule *schedule)
+{
+	return schedule->window.weekdays != 0 &&
+		schedule->period.months == 0 && schedule->period.days == 0;
+}
+
+static inline Grid
+schedule_grid(const Schedule *schedule, TimestampTz anchor)
+{
+	Grid		grid = {schedule->period, schedule->zone, anchor, schedule->window.weekdays};
+
+	return grid;
+}
 
 #endif							/* TASKLY_SCHEDULE_H */

@@ -8,8 +8,8 @@
  * such segments. It depends on no setting.
  *
  * Nothing is assumed about how far, how often or which way clocks move, except
- * that they are never further than ZONE_REACH from UTC (PostgreSQL's limit is
- * a week). Clocks have been moved by whole days.
+ * that they are never further than ZONE_REACH from UTC. Clocks have been moved
+ * by whole days.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +20,6 @@
 #include "time/civil.h"
 #include "time/zone.h"
 
-#define ZONE_REACH	(8 * CIVIL_DAY)
 #define UNIX_SHIFT	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * CIVIL_DAY)
 
 static bool look_up(const pg_tz *zone, int64 instant, ZoneSegment *segment);

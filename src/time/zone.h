@@ -15,6 +15,9 @@
 #include "postgres.h"
 #include "pgtime.h"
 
+/* Clocks are never further than this from UTC; PostgreSQL's limit is a week. */
+#define ZONE_REACH		(8 * INT64CONST(86400))
+
 /* A stretch of time in which a zone's clocks are not moved. */
 typedef struct ZoneSegment
 {

@@ -9,23 +9,11 @@
 #include "postgres.h"
 
 #include "tap.h"
+#include "cron_model.h"
 #include "time_zone_fake.h"
 
 #include "time/civil.h"
 #include "time/cron.h"
-
-/* A schedule as a plain list of what each field allows. */
-typedef struct Model
-{
-	bool		second[60];
-	bool		minute[60];
-	bool		hour[24];
-	bool		day[32];
-	bool		month[13];
-	bool		weekday[8];
-	bool		day_star;
-	bool		weekday_star;
-} Model;
 
 static int64
 civil(int year, int month, int day, int second_of_day)
@@ -106,6 +94,44 @@ test_table(void)
 		{"0 0 ? MAR-MAY ?", {2026, 5, 31, 0}, {2027, 3, 1, 0}},
 		{"59 59 23 31 12 ?", {2026, 12, 31, 86399}, {2027, 12, 31, 86399}},
 		{"0,59 * * * *", {2026, 11, 23, 1}, {2026, 11, 23, 3540}},
+		{"0 22-3 * * *", {2026, 11, 23, 3600}, {2026, 11, 23, 7200}},
+		{"0 22-3 * * *", {2026, 11, 23, 10800}, {2026, 11, 23, 79200}},
+		{"0 22-3/2 * * *", {2026, 11, 23, 79200}, {2026, 11, 24, 0}},
+		{"58-1/2 * * * *", {2026, 11, 23, 0}, {2026, 11, 23, 3480}},
+		{"0 0 * * fri-mon", {2026, 11, 23, 0}, {2026, 11, 27, 0}},
+		{"0 0 * * 7-2", {2026, 11, 24, 0}, {2026, 11, 29, 0}},
+		{"0 0 * * fri-mon/2", {2026, 11, 27, 0}, {2026, 11, 29, 0}},
+		{"0 0 1 nov-FEB *", {2026, 2, 1, 0}, {2026, 11, 1, 0}},
+		{"0 0 1 nov-feb/2 *", {2026, 11, 1, 0}, {2027, 1, 1, 0}},
+		{"0 0 30-2 * *", {2026, 2, 2, 0}, {2026, 3, 1, 0}},
+		{"0 0 L * *", {2026, 2, 1, 0}, {2026, 2, 28, 0}},
+		{"0 0 l * *", {2028, 2, 1, 0}, {2028, 2, 29, 0}},
+		{"0 0 $ * *", {2026, 11, 23, 0}, {2026, 11, 30, 0}},
+		{"0 0 1,15,L * *", {2026, 11, 15, 0}, {2026, 11, 30, 0}},
+		{"0 0 L-3 * *", {2026, 11, 23, 0}, {2026, 11, 27, 0}},
+		{"0 0 L-30 * *", {2026, 11, 1, 0}, {2026, 12, 1, 0}},
+		{"0 0 15W * *", {2026, 8, 1, 0}, {2026, 8, 14, 0}},
+		{"0 0 15W * *", {2026, 11, 1, 0}, {2026, 11, 16, 0}},
+		{"0 0 15w * *", {2026, 12, 1, 0}, {2026, 12, 15, 0}},
+		{"0 0 1W * *", {2026, 7, 31, 0}, {2026, 8, 3, 0}},
+		{"0 0 31W * *", {2027, 1, 1, 0}, {2027, 1, 29, 0}},
+		{"0 0 31W * *", {2026, 11, 1, 0}, {2026, 12, 31, 0}},
+		{"0 0 LW * *", {2026, 5, 1, 0}, {2026, 5, 29, 0}},
+		{"0 0 LW * *", {2026, 2, 1, 0}, {2026, 2, 27, 0}},
+		{"0 0 L-3W * *", {2027, 2, 1, 0}, {2027, 2, 25, 0}},
+		{"0 0 L-1W * *", {2026, 5, 1, 0}, {2026, 5, 29, 0}},
+		{"0 0 * * 5L", {2026, 11, 1, 0}, {2026, 11, 27, 0}},
+		{"0 0 * * FRIL", {2026, 11, 27, 0}, {2026, 12, 25, 0}},
+		{"0 0 * * 7L", {2026, 2, 1, 0}, {2026, 2, 22, 0}},
+		{"0 0 * * MON#2", {2026, 11, 1, 0}, {2026, 11, 9, 0}},
+		{"0 0 * * 0#1", {2026, 10, 31, 0}, {2026, 11, 1, 0}},
+		{"0 0 * * 1#5", {2026, 9, 1, 0}, {2026, 11, 30, 0}},
+		{"0 0 * 2 mon#5", {2026, 1, 1, 0}, {2044, 2, 29, 0}},
+		{"0 0 * * mon,fri#1,sunl", {2026, 11, 3, 0}, {2026, 11, 6, 0}},
+		{"0 0 L * mon", {2026, 11, 24, 0}, {2026, 11, 30, 0}},
+		{"0 0 L * tue", {2026, 11, 26, 0}, {2026, 11, 30, 0}},
+		{"0 0 13 * fri#2", {2026, 11, 1, 0}, {2026, 11, 13, 0}},
+		{"0 0 */13 * fri#2", {2026, 11, 1, 0}, {2027, 5, 14, 0}},
 		{"@yearly", {2026, 11, 23, 0}, {2027, 1, 1, 0}},
 		{"@annually", {2026, 11, 23, 0}, {2027, 1, 1, 0}},
 		{"@MONTHLY ", {2026, 11, 23, 0}, {2026, 12, 1, 0}},
@@ -132,20 +158,6 @@ test_table(void)
 	}
 }
 
-static bool
-model_matches_day(const Model *model, int64 day)
-{
-	CivilDate	date = civil_date(day);
-	bool		in_days = model->day[date.day];
-	bool		in_weekdays = model->weekday[civil_weekday(day)];
-
-	if (!model->month[date.month])
-		return false;
-	if (model->day_star || model->weekday_star)
-		return in_days && in_weekdays;
-	return in_days || in_weekdays;
-}
-
 /* Tries second after second, but passes over days that do not match. */
 static int64
 model_next(const Model *model, int64 after)
@@ -166,72 +178,13 @@ model_next(const Model *model, int64 after)
 	}
 }
 
-/* Writes a random field and what it allows; returns whether it is a star. */
-static bool
-random_field(char *text, bool *allowed, int min, int max)
-{
-	int			parts = 1 + (int) tap_random(3);
-	bool		star = false;
-
-	for (int i = 0; i < parts; i++)
-	{
-		int			first = min + (int) tap_random(max - min + 1);
-		int			last = first + (int) tap_random(max - first + 1);
-		int			step = 1 + (int) tap_random(Max(max / 2, 1));
-
-		text += sprintf(text, "%s", i > 0 ? "," : "");
-		switch (tap_random(6))
-		{
-			case 0:
-				text += sprintf(text, "%s", tap_random(2) ? "*" : "?");
-				star |= i == 0;
-				first = min, last = max, step = 1;
-				break;
-			case 1:
-				text += sprintf(text, "*/%d", step);
-				star |= i == 0;
-				first = min, last = max;
-				break;
-			case 2:
-				text += sprintf(text, "%d-%d", first, last);
-				step = 1;
-				break;
-			case 3:
-				text += sprintf(text, "%d-%d/%d", first, last, step);
-				break;
-			case 4:
-				text += sprintf(text, "%d/%d", first, step);
-				last = max;
-				break;
-			default:
-				text += sprintf(text, "%d", first);
-				last = first;
-		}
-		for (int value = first; value <= last; value += step)
-			allowed[value] = true;
-	}
-	return star;
-}
-
-static void
-random_schedule(char *text, Model *model)
-{
-	memset(model, 0, sizeof(*model));
-	random_field(text, model->second, 0, 59);
-	random_field(strcat(text, " ") + strlen(text), model->minute, 0, 59);
-	random_field(strcat(text, " ") + strlen(text), model->hour, 0, 23);
-	model->day_star = random_field(strcat(text, " ") + strlen(text), model->day, 1, 31);
-	random_field(strcat(text, " ") + strlen(text), model->month, 1, 12);
-	model->weekday_star = random_field(strcat(text, " ") + strlen(text), model->weekday, 0, 6);
-}
-
 static void
 test_random(void)
 {
 	int			wrong = 0;
 	int			checked = 0;
 
-	for (int i = 0; i < 3000; i++)
+	for (int i = 0; i < 1000; i++)
 	{
 		char		text[512];
 		Model		model;
@@ -259,14 +212,53 @@ test_random(void)
 					   (long long) t, (long long) found, (long long) expected);
 				wrong++;
 			}
+			wrong += cron_count(&cron, t, expected) != 1 || cron_count(&cron, t, expected - 1) != 0;
 			t = expected;
 		}
 	}
-	ok(wrong == 0 && checked > 10000, "random schedules match where a scan says, %d times (%d wrong)",
+	ok(wrong == 0 && checked > 3000, "random schedules match where a scan says, %d times (%d wrong)",
 	   checked, wrong);
 }
 
-/* A 29 February on each weekday is found from every year of a cycle. */
+/* As many as cron_next() finds one by one, from random times on. */
+static void
+test_count(void)
+{
+	int			wrong = 0;
+
+	for (int i = 0; i < 3000; i++)
+	{
+		char		text[512];
+		Model		model;
+		Cron		cron;
+		ScheduleError error;
+		int64		start = civil(1900, 1, 1, 0) + tap_random(300 * 365 * CIVIL_DAY);
+		int64		t = start;
+		int			steps = (int) tap_random(300);
+
+		random_schedule(text, &model);
+		if (!cron_parse(text, &cron, &error))
+			continue;
+		for (int j = 0; j < steps; j++)
+			t = cron_next(&cron, t);
+		if (cron_count(&cron, start, t) != steps || cron_count(&cron, t, t) != 0 ||
+			cron_count(&cron, start, cron_next(&cron, t) - 1) != steps ||
+			cron_count(&cron, start, cron_next(&cron, t)) != steps + 1)
+		{
+			printf("# \"%s\" from %lld: %lld, not %d\n", text, (long long) start,
+				   (long long) cron_count(&cron, start, t), steps);
+			wrong++;
+		}
+	}
+	ok(wrong == 0, "counts are what steps give (%d wrong)", wrong);
+}
+
+/*
+ * A 29 February on each weekday is found from every year of a cycle. No day
+ * that any rule names waits longer: it comes back with its month's length and
+ * first weekday, and this month, which comes with 29 February on a weekday, is
+ * the rarest.
+ */
 static void
 test_longest_wait(void)
 {
@@ -279,10 +271,9 @@ test_longest_wait(void)
 		Cron		cron;
 		ScheduleError error;
 
-		/* Both fields must match: the first starts with a star. */
-		sprintf(text, "0 0 */28,29 2 %d", weekday);
+		/* The fifth one of a weekday in February is the 29th. */
+		sprintf(text, "0 0 * 2 %d#5", weekday);
 		missing += !cron_parse(text, &cron, &error);
-		cron.days = 1U << 29;
 		for (int year = 1900; year < 2300; year++)
 		{
 			int64		after = civil(year, 3, 1, 0);
@@ -304,6 +295,7 @@ main(void)
 	test_calendar();
 	test_table();
 	test_random();
+	test_count();
 	test_longest_wait();
 	return tap_done();
 }

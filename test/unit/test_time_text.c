@@ -149,8 +149,67 @@ test_errors(void)
 		{"*/60 * * * *", "invalid step of minute in cron schedule: \"*/60\"", "1 to 59"},
 		{"1/99999999999999999999 * * * *", "invalid step of minute in cron schedule: \"1/99999999999999999999\"", ""},
 		{"99999999999999999999 * * * *", "invalid minute in cron schedule: \"99999999999999999999\"", ""},
-		{"* 22-5 * * *", "invalid range of hour in cron schedule: \"22-5\"", "smaller"},
-		{"0 0 30 2 *", "schedule never comes due: \"0 0 30 2 *\"", "day of month"},
+		{"* * 25-5/2 * *", "invalid range of day of month in cron schedule: \"25-5/2\"", "equally long"},
+		{"* * L-31 * *", "invalid day of month in cron schedule: \"L-31\"", "L, L-n, nW, LW"},
+		{"* * L- * *", "invalid day of month in cron schedule: \"L-\"", ""},
+		{"* * L3 * *", "invalid day of month in cron schedule: \"L3\"", ""},
+		{"* * 3L * *", "invalid day of month in cron schedule: \"3L\"", ""},
+		{"* * LL * *", "invalid day of month in cron schedule: \"LL\"", ""},
+		{"* * LWW * *", "invalid day of month in cron schedule: \"LWW\"", ""},
+		{"* * $W * *", "invalid day of month in cron schedule: \"$W\"", ""},
+		{"* * $-1 * *", "invalid day of month in cron schedule: \"$-1\"", ""},
+		{"* * W * *", "invalid day of month in cron schedule: \"W\"", ""},
+		{"* * 0W * *", "invalid day of month in cron schedule: \"0W\"", ""},
+		{"* * 32W * *", "invalid day of month in cron schedule: \"32W\"", ""},
+		{"* * 1-15W * *", "invalid day of month in cron schedule: \"1-15W\"", ""},
+		{"* * 15W/2 * *", "invalid day of month in cron schedule: \"15W/2\"", ""},
+		{"* * 1,L,x * *", "invalid day of month in cron schedule: \"x\"", ""},
+		{"* * fri#2 * *", "invalid day of month in cron schedule: \"fri#2\"", ""},
+		{"5,L * * * *", "invalid minute in cron schedule: \"L\"", "steps (*/n, a-b/n), and lists"},
+		{"* * * L *", "invalid month in cron schedule: \"L\"", ""},
+		{"* * * * L", "invalid weekday in cron schedule: \"L\"", "friL, fri#n"},
+		{"* * * * 8L", "invalid weekday in cron schedule: \"8L\"", ""},
+		{"* * * * friL2", "invalid weekday in cron schedule: \"friL2\"", ""},
+		{"* * * * fri#", "invalid weekday in cron schedule: \"fri#\"", ""},
+		{"* * * * fri#0", "invalid weekday in cron schedule: \"fri#0\"", ""},
+		{"* * * * fri#6", "invalid weekday in cron schedule: \"fri#6\"", ""},
+		{"* * * * #2", "invalid weekday in cron schedule: \"#2\"", ""},
+		{"* * * * mon-fri#2", "invalid weekday in cron schedule: \"mon-fri#2\"", ""},
+		{"* * * * 15W", "invalid weekday in cron schedule: \"15W\"", ""},
+		{"0 0 30 2 *", "schedule never comes due: \"0 0 30 2 *\"", "No month"},
+		{"0 0 31W 4 ?", "schedule never comes due: \"0 0 31W 4 ?\"", "No month"},
+		{"0 0 L-29 2 ?", "schedule never comes due: \"0 0 L-29 2 ?\"", "No month"},
+		{"0 0 */31 * mon#2", "schedule never comes due: \"0 0 */31 * mon#2\"", "No month"},
+		{"@every", "invalid number in interval: \"\"", "digits"},
+		{"@every -5m", "invalid number in interval: \"-5m\"", "digits"},
+		{"every 5 minutes on", "invalid weekday of window in schedule: \"\"", "mon-fri"},
+		{"every 5 minutes on monkey", "invalid weekday of window in schedule: \"monkey\"", "mon-fri"},
+		{"every 5 minutes on mon,", "invalid weekday of window in schedule: \"\"", ""},
+		{"every 5 minutes on mon-", "invalid weekday of window in schedule: \"mon-\"", ""},
+		{"every 5 minutes on 1-5", "invalid weekday of window in schedule: \"1-5\"", ""},
+		{"every 5 minutes on mon-fri5", "invalid weekday of window in schedule: \"mon-fri5\"", ""},
+		{"every 5 minutes on mon tue", "invalid word after interval in schedule: \"tue\"", "on mon-fri"},
+		{"every 5 minutes on mon on tue", "more than one \"on\" in schedule", ""},
+		{"5 m between 9:00 and 10:00 between 9:00 and 10:00", "more than one \"between\" in schedule", ""},
+		{"every 5 minutes between", "invalid time of window in schedule: \"\"", "00:00 to 24:00"},
+		{"every 5 minutes between 9 and 17", "invalid time of window in schedule: \"9\"", "00:00 to 24:00"},
+		{"every 5 minutes between 9:0 and 17:00", "invalid time of window in schedule: \"9:0\"", ""},
+		{"every 5 minutes between 09:60 and 17:00", "invalid time of window in schedule: \"09:60\"", ""},
+		{"every 5 minutes between 09:00 and 24:01", "invalid time of window in schedule: \"24:01\"", ""},
+		{"every 5 minutes between 09:00:60 and 17:00", "invalid time of window in schedule: \"09:00:60\"", ""},
+		{"every 5 minutes between 009:00 and 17:00", "invalid time of window in schedule: \"009:00\"", ""},
+		{"every 5 minutes between 09:00and 17:00", "invalid time of window in schedule: \"09:00and\"", ""},
+		{"every 5 minutes between 09:00 to 17:00", "invalid word after first time of window in schedule: \"to\"", "between 09:00 and"},
+		{"every 5 minutes between 09:00-17:00", "invalid time of window in schedule: \"09:00-17:00\"", ""},
+		{"every 5 minutes between 09:00 and 09:00", "invalid window in schedule: \"09:00 and 09:00\"", "another time"},
+		{"every 5 minutes between 24:00 and 09:00", "invalid window in schedule: \"24:00 and 09:00\"", "23:59:59"},
+		{"every 1 day between 09:00 and 17:00", "interval of schedule is too long for a window: \"every 1 day between 09:00 and 17:00\"", "shorter than a day"},
+		{"every 24 h between 09:00 and 17:00", "interval of schedule is too long for a window: \"every 24 h between 09:00 and 17:00\"", ""},
+		{"36 hours on mon", "interval of schedule does not go with weekdays: \"36 hours on mon\"", "without hours"},
+		{"1 day 1 s on mon", "interval of schedule does not go with weekdays: \"1 day 1 s on mon\"", "without hours"},
+		{"every 2 weeks on mon", "interval of schedule does not go with weekdays: \"every 2 weeks on mon\"", "Whole weeks"},
+		{"90 s after finish on mon", "invalid word after interval in schedule: \"on\"", "Nothing follows"},
+		{"every 10 ms on mon", "interval of schedule is too short: \"every 10 ms on mon\"", ""},
 		{"0 0 31 2,4,6,9,11 *", "schedule never comes due: \"0 0 31 2,4,6,9,11 *\"", ""},
 		{"0 0 1 1 \001", "invalid weekday in cron schedule: \"?\"", ""},
 		{"5 * * * * \303\244", "invalid weekday in cron schedule: \"??\"", ""},
@@ -211,9 +270,7 @@ static void
 test_unsupported(void)
 {
 	static const char *const texts[] = {
-		"0 0 L * *", "0 0 l * *", "0 0 LW * *", "0 0 L-3 * *", "0 0 15W * *", "0 0 1,15w * *",
-		"0 0 * * L", "0 0 * * 5L", "0 0 * * friL", "0 0 * * 5#2", "0 0 * * MON#1", "0 0 0 * * 1,FRI#2",
-		"@every 5m", "RRULE:FREQ=DAILY", "rrule:freq=daily", "DTSTART:20261123T120000", "FREQ=DAILY;COUNT=5"
+		"RRULE:FREQ=DAILY", "rrule:freq=daily", "DTSTART:20261123T120000", "FREQ=DAILY;COUNT=5"
 	};
 
 	for (int i = 0; i < (int) lengthof(texts); i++)
@@ -223,6 +280,45 @@ test_unsupported(void)
 
 		ok(!schedule_parse(texts[i], &utc, &schedule, &error) && error.unsupported &&
 		   strstr(error.message, "is not supported") != NULL, "\"%s\" is not supported", texts[i]);
+	}
+}
+
+static void
+test_windows(void)
+{
+	static const struct
+	{
+		const char *text;
+		Window		window;
+	}			cases[] = {
+		{"every 5 minutes", {0, 0, 0, false}},
+		{"every 5 minutes between 09:00 and 17:00", {32400, 61200, 0x7F, true}},
+		{"every 5 minutes between 9:00 and 17:00:30 on mon-fri", {32400, 61230, 0x3E, true}},
+		{"5m ON Mon,WED,fri BETWEEN 22:00 AND 06:00 ", {79200, 108000, 0x2A, true}},
+		{"@every 5m between 00:00 and 24:00", {0, 86400, 0x7F, true}},
+		{"every minute between 18:00 and 00:00", {64800, 86400, 0x7F, true}},
+		{"every hour on weekdays", {0, 86400, 0x3E, false}},
+		{"every hour on weekend", {0, 86400, 0x41, false}},
+		{"every hour on fri-mon", {0, 86400, 0x63, false}},
+		{"every hour on sat-sun", {0, 86400, 0x41, false}},
+		{"every hour on weekends , friday,  Thursday-friday", {0, 86400, 0x71, false}},
+		{"every day on tue", {0, 86400, 0x04, false}},
+		{"every 1 month on mon-fri", {0, 86400, 0x3E, false}},
+		{"every 1 month 7 days on mon-fri", {0, 86400, 0x3E, false}}
+	};
+
+	for (int i = 0; i < (int) lengthof(cases); i++)
+	{
+		const Window *expected = &cases[i].window;
+		Schedule	schedule;
+		ScheduleError error = {0};
+		bool		same = schedule_parse(cases[i].text, &utc, &schedule, &error) &&
+			schedule.kind == SCHEDULE_EVERY && schedule.window.weekdays == expected->weekdays &&
+			(expected->weekdays == 0 ||
+			 (schedule.window.opens == expected->opens && schedule.window.closes == expected->closes &&
+			  schedule.window.has_hours == expected->has_hours));
+
+		ok(same, "window of \"%s\"%s%s", cases[i].text, same ? "" : ": ", error.message);
 	}
 }
 
@@ -265,6 +361,7 @@ main(void)
 	test_instants();
 	test_errors();
 	test_unsupported();
+	test_windows();
 	test_long();
 	ok(schedule_parse(" @Reboot ", &utc, &schedule, &error) && schedule.kind == SCHEDULE_REBOOT, "@reboot");
 	ok(sizeof(Schedule) <= 96, "a schedule is at most 96 bytes (%d)", (int) sizeof(Schedule));

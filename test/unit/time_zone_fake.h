@@ -12,7 +12,10 @@
 #include "datatype/timestamp.h"
 #include "pgtime.h"
 
+/* A test that needs more changes defines this before it includes the file. */
+#ifndef FAKE_CHANGES
 #define FAKE_CHANGES	16
+#endif
 
 /* The offset before the first change, and from each change on (UNIX seconds). */
 struct pg_tz
@@ -31,19 +34,17 @@ pg_next_dst_boundary(const pg_time_t *timep, long int *before_gmtoff, int *befor
 					 pg_time_t *boundary, long int *after_gmtoff, int *after_isdst,
 					 const pg_tz *tz)
 {
-	*before_gmtoff = tz->offset;
+	int			next = tz->count;
+
+	while (next > 0 && *timep < tz->changes[next - 1].at)
+		next--;
+	*before_gmtoff = next > 0 ? tz->changes[next - 1].offset : tz->offset;
 	*before_isdst = *after_isdst = 0;
-	for (int i = 0; i < tz->count; i++)
-	{
-		if (*timep < tz->changes[i].at)
-		{
-			*boundary = tz->changes[i].at;
-			*after_gmtoff = tz->changes[i].offset;
-			return 1;
-		}
-		*before_gmtoff = tz->changes[i].offset;
-	}
-	return 0;
+	if (next == tz->count)
+		return 0;
+	*boundary = tz->changes[next].at;
+	*after_gmtoff = tz->changes[next].offset;
+	return 1;
 }
 
 /* Adds a change, at an instant that counts from 2000. */
