@@ -84,6 +84,22 @@ CREATE TABLE taskly.queue (
 ALTER SEQUENCE taskly.queue_queue_id_seq OWNED BY taskly.queue.queue_id;
 COMMENT ON TABLE taskly.queue IS 'Queues: named lines of runs with an order (algorithm) and limits. The queue "default" is made on first use.';
 
+CREATE SEQUENCE taskly.calendar_calendar_id_seq AS integer;
+CREATE TABLE taskly.calendar (
+	calendar_id integer NOT NULL PRIMARY KEY DEFAULT pg_catalog.nextval('taskly.calendar_calendar_id_seq'),
+	version integer NOT NULL DEFAULT 1,
+	name text NOT NULL UNIQUE CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 200),
+	owner regrole NOT NULL,
+	days datemultirange NOT NULL DEFAULT '{}' CHECK (days OPERATOR(pg_catalog.<@) '[0001-01-01,9999-12-31]'::pg_catalog.daterange),
+	description text,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	altered_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+ALTER SEQUENCE taskly.calendar_calendar_id_seq OWNED BY taskly.calendar.calendar_id;
+COMMENT ON TABLE taskly.calendar IS 'Calendars: named sets of days that schedules leave out.';
+COMMENT ON COLUMN taskly.calendar.version IS 'grows with each change of its days';
+COMMENT ON COLUMN taskly.calendar.days IS 'at most 10000 ranges';
+
 CREATE SEQUENCE taskly.task_task_id_seq;
 CREATE TABLE taskly.task (
 	task_id bigint NOT NULL PRIMARY KEY DEFAULT pg_catalog.nextval('taskly.task_task_id_seq'),
@@ -116,7 +132,7 @@ CREATE TABLE taskly.task (
 	on_lost text NOT NULL DEFAULT 'retry' CHECK (on_lost OPERATOR(pg_catalog.=) ANY ('{retry,fail}'::pg_catalog.text[])),
 	on_failure text,
 	after text[],
-	calendar text,
+	calendar_id integer,
 	anchor timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	altered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -1419,6 +1435,10 @@ AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.queue
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.queue IS 'Tells the scheduler of rows written around the API.';
 CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.calendar
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.calendar IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.pending_run
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of rows written around the API.';
@@ -1426,6 +1446,8 @@ COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of
 -- What a dump carries. The queue "default" is not made here, so that a dump restores into its place.
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_queue_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.calendar', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.calendar_calendar_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task_task_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.pending_run', '');
@@ -1433,8 +1455,8 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
-REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
-REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
+REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$
 BEGIN
