@@ -328,41 +328,33 @@ measure_calendar(int32 calendar_id)
 	return measure;
 }
 
-static CalendarChange
-change_days(Statement *statement, int32 calendar_id, const DayRange *ranges, int count)
+static Datum
+date_array(Datum *dates, int count)
 {
-	Datum	   *firsts = palloc(count * sizeof(Datum));
-	Datum	   *lasts = palloc(count * sizeof(Datum));
+	return PointerGetDatum(construct_array(dates, count, DATEOID, sizeof(DateADT), true, TYPALIGN_INT));
+}
+
+CalendarChange
+calendar_store_edit(int32 calendar_id, CalendarEdit edit, const DaySet *days)
+{
+	Datum	   *dates = palloc(days->count * sizeof(Datum));
 	Datum		values[4];
 	CalendarChange before = measure_calendar(calendar_id);
 	CalendarChange after;
 
-	for (int i = 0; i < count; i++)
-	{
-		firsts[i] = DateADTGetDatum(ranges[i].first);
-		lasts[i] = DateADTGetDatum(ranges[i].last);
-	}
 	values[0] = Int32GetDatum(calendar_id);
-	values[1] = PointerGetDatum(construct_array(firsts, count, DATEOID, sizeof(DateADT), true, TYPALIGN_INT));
-	values[2] = PointerGetDatum(construct_array(lasts, count, DATEOID, sizeof(DateADT), true, TYPALIGN_INT));
+	for (int i = 0; i < days->count; i++)
+		dates[i] = DateADTGetDatum(days->ranges[i].first);
+	values[1] = date_array(dates, days->count);
+	for (int i = 0; i < days->count; i++)
+		dates[i] = DateADTGetDatum(days->ranges[i].last);
+	values[2] = date_array(dates, days->count);
 	values[3] = TimestampTzGetDatum(taskly_now());
-	(void) store_execute(statement, values, NULL, NULL, NULL);
+	(void) store_execute(edit == CALENDAR_ADD ? &add_days : &remove_days, values, NULL, NULL, NULL);
 
 	after = measure_calendar(calendar_id);
 	after.days = abs(after.days - before.days);
 	return after;
-}
-
-CalendarChange
-calendar_store_add(int32 calendar_id, const DayRange *ranges, int count)
-{
-	return change_days(&add_days, calendar_id, ranges, count);
-}
-
-CalendarChange
-calendar_store_remove(int32 calendar_id, const DayRange *ranges, int count)
-{
-	return change_days(&remove_days, calendar_id, ranges, count);
 }
 
 void

@@ -66,9 +66,14 @@ typedef struct CalendarChange
 	int			ranges;			/* that the calendar has now */
 } CalendarChange;
 
-/* Add days to a locked calendar, or remove them; ranges in any order. */
-extern CalendarChange calendar_store_add(int32 calendar_id, const DayRange *ranges, int count);
-extern CalendarChange calendar_store_remove(int32 calendar_id, const DayRange *ranges, int count);
+typedef enum CalendarEdit
+{
+	CALENDAR_ADD,
+	CALENDAR_REMOVE
+} CalendarEdit;
+
+/* Add days to a locked calendar, or remove them. */
+extern CalendarChange calendar_store_edit(int32 calendar_id, CalendarEdit edit, const DaySet *days);
 
 /* Tasks that name it. */
 extern int64 calendar_store_count_tasks(int32 calendar_id);

@@ -106,8 +106,8 @@ end_of_exclusion(const Search *search, TimestampTz instant)
 
 /*
  * The first instant to which an occurrence is moved; or one that stays where it
- * is, if it was met and comes earlier. Stretches are gone through in order, and
- * their targets are in the same order.
+ * is, if that was met and none is moved before it. Stretches are gone through
+ * in order, and their targets are in the same order.
  */
 static TimestampTz
 next_moved(const Search *search)
@@ -131,7 +131,7 @@ next_moved(const Search *search)
 		if (day - CLOCKS_REACH <= excluded->ranges[stretch].last)
 			moved = first_moved(search, stretch, from);
 		if (moved != DT_NOEND)
-			return Min(limit, moved);
+			return moved;
 		next = day_set_find(excluded, day - CLOCKS_REACH);
 		stretch = Max(stretch + 1, next);
 	}

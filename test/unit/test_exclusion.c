@@ -249,6 +249,21 @@ test_distance(void)
 	pfree(set);
 }
 
+/* What the rule moves elsewhere has no place to be moved from. */
+static void
+test_after_finish(void)
+{
+	DaySet	   *set = weekends(1, 1);
+	Schedule	schedule = parse("12 hours after finish", &utc);
+	TimestampTz friday = 6 * DAY + 18 * HOUR;
+	bool		is_after = true;
+
+	for (int rule = EXCLUDED_SKIP; rule <= EXCLUDED_PREVIOUS; rule++)
+		is_after &= exclusion_next(&schedule, set, (ExclusionRule) rule, friday, friday) == 9 * DAY;
+	ok(is_after, "a delay that ends on an excluded day ends with the last of them");
+	pfree(set);
+}
+
 /* St. John's put its clocks back at 00:01: a day began, its eve went on, it went on. */
 static void
 test_midnight_overlap(void)
@@ -257,10 +272,37 @@ test_midnight_overlap(void)
 	DayRange	range = {5, 5};
 	DaySet	   *set = day_set_build(&range, 1);
 	Schedule	schedule = parse("*/30 * * * *", &zone);
+	TimestampTz sixth = 6 * DAY;
 
 	fake_change(&zone, 5 * CIVIL_DAY + 60, -3600);
 	ok(strcmp(dues(&schedule, set, EXCLUDED_SKIP, 4 * DAY + 23 * HOUR, 3), "4:23:30 5:00:30 6:01:00") == 0,
 	   "the eve of an excluded day is not over when clocks show that day");
+
+	/* Its grid begins in the first minute of day 6; then it is day 5 again. */
+	zone.count = 0;
+	fake_change(&zone, 6 * CIVIL_DAY + 60, -3600);
+	schedule = parse("every 59 minutes", &zone);
+	ok(exclusion_next(&schedule, set, EXCLUDED_NEXT, sixth + MINUTE / 2,
+					  sixth + 25 * HOUR - 24 * MINUTE - MINUTE / 2) == sixth + 25 * HOUR - MINUTE / 2,
+	   "what comes due when an excluded day goes on is moved");
+	pfree(set);
+}
+
+/* The last second before clocks are moved back has passed, all of it. */
+static void
+test_overlap_fraction(void)
+{
+	struct pg_tz zone = {0};
+	DayRange	range = {4, 4};
+	DaySet	   *set = day_set_build(&range, 1);
+	Schedule	schedule = {SCHEDULE_ONCE, &zone};
+	TimestampTz change = 5 * DAY + HOUR;
+
+	schedule.at = 4 * DAY + HOUR - 100000;
+	fake_change(&zone, change / USECS_PER_SEC, -3600);
+	ok(exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, change - 100001) == change - 100000 &&
+	   exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, change + 500000) == DT_NOEND,
+	   "what was due in the first pass is not due in the second");
 	pfree(set);
 }
 
@@ -562,7 +604,9 @@ main(void)
 	test_examples();
 	test_order();
 	test_distance();
+	test_after_finish();
 	test_midnight_overlap();
+	test_overlap_fraction();
 	test_model("some weeks in which clocks are moved", 400, 25, 4);
 	test_model("long stretches", 12, 900, 500);
 	test_cost();
