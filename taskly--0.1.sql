@@ -84,6 +84,22 @@ CREATE TABLE taskly.queue (
 ALTER SEQUENCE taskly.queue_queue_id_seq OWNED BY taskly.queue.queue_id;
 COMMENT ON TABLE taskly.queue IS 'Queues: named lines of runs with an order (algorithm) and limits. The queue "default" is made on first use.';
 
+CREATE SEQUENCE taskly.calendar_calendar_id_seq AS integer;
+CREATE TABLE taskly.calendar (
+	calendar_id integer NOT NULL PRIMARY KEY DEFAULT pg_catalog.nextval('taskly.calendar_calendar_id_seq'),
+	version integer NOT NULL DEFAULT 1,
+	name text NOT NULL UNIQUE CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 200),
+	owner regrole NOT NULL,
+	days datemultirange NOT NULL DEFAULT '{}' CHECK (days OPERATOR(pg_catalog.<@) '[0001-01-01,9999-12-31]'::pg_catalog.daterange),
+	description text,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	altered_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+ALTER SEQUENCE taskly.calendar_calendar_id_seq OWNED BY taskly.calendar.calendar_id;
+COMMENT ON TABLE taskly.calendar IS 'Calendars: named sets of days that schedules leave out.';
+COMMENT ON COLUMN taskly.calendar.version IS 'grows with each change of its days';
+COMMENT ON COLUMN taskly.calendar.days IS 'at most 10000 ranges';
+
 CREATE SEQUENCE taskly.task_task_id_seq;
 CREATE TABLE taskly.task (
 	task_id bigint NOT NULL PRIMARY KEY DEFAULT pg_catalog.nextval('taskly.task_task_id_seq'),
@@ -548,6 +564,68 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_set_key_v1';
 COMMENT ON FUNCTION taskly.set_key(text, text, integer, boolean) IS 'Sets weight and pause of a key in a queue. Not supported: always error 0A000.';
 -- END queues
+
+/* ------------------------------------------------------------------------
+ * Functions: calendars
+ * ------------------------------------------------------------------------ */
+
+-- BEGIN calendars
+CREATE FUNCTION taskly.create_calendar(
+	name text,
+	days date[] DEFAULT NULL,
+	description text DEFAULT NULL
+)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_create_calendar_v1';
+COMMENT ON FUNCTION taskly.create_calendar(text, date[], text) IS 'Makes a calendar of days that schedules leave out, owned by the caller; returns its calendar_id. Every user may name it in a task. Errors: 42710 the name is taken; 22004 a day is null; 22008 a day is infinite or not from 0001-01-01 to 9999-12-31; 54000 the days are more than 10000 ranges.';
+
+CREATE FUNCTION taskly.drop_calendar(
+	name text
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_drop_calendar_v1';
+COMMENT ON FUNCTION taskly.drop_calendar(text) IS 'Drops a calendar that no task names; returns true. Errors: 42704 no such calendar; 42501 it is another role''s; 2BP01 it is in use.';
+
+CREATE FUNCTION taskly.add_days(
+	calendar text,
+	VARIADIC days date[]
+)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_add_days_v1';
+COMMENT ON FUNCTION taskly.add_days(text, date[]) IS 'Adds days to a calendar; returns how many it did not have. Errors: 42704 no such calendar; 42501 it is another role''s; 22004 an argument is null; 22008 a day is infinite or not from 0001-01-01 to 9999-12-31; 54000 the days would be more than 10000 ranges.';
+
+CREATE FUNCTION taskly.add_days_between(
+	calendar text,
+	first date,
+	last date
+)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_add_days_between_v1';
+COMMENT ON FUNCTION taskly.add_days_between(text, date, date) IS 'Adds all days from first to last, both included, to a calendar; returns how many it did not have. Errors: 42704 no such calendar; 42501 it is another role''s; 22023 last is before first; 22004 an argument is null; 22008 a day is infinite or not from 0001-01-01 to 9999-12-31; 54000 the days would be more than 10000 ranges.';
+
+CREATE FUNCTION taskly.remove_days(
+	calendar text,
+	VARIADIC days date[]
+)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_remove_days_v1';
+COMMENT ON FUNCTION taskly.remove_days(text, date[]) IS 'Removes days from a calendar; returns how many it had. Errors: 42704 no such calendar; 42501 it is another role''s; 22004 an argument is null; 22008 a day is infinite or not from 0001-01-01 to 9999-12-31; 54000 the days would be more than 10000 ranges.';
+
+CREATE FUNCTION taskly.remove_days_between(
+	calendar text,
+	first date,
+	last date
+)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_remove_days_between_v1';
+COMMENT ON FUNCTION taskly.remove_days_between(text, date, date) IS 'Removes all days from first to last, both included, from a calendar; returns how many it had. Errors: 42704 no such calendar; 42501 it is another role''s; 22023 last is before first; 22004 an argument is null; 22008 a day is infinite or not from 0001-01-01 to 9999-12-31; 54000 the days would be more than 10000 ranges.';
+-- END calendars
 
 /* ------------------------------------------------------------------------
  * Functions: runs
@@ -1230,6 +1308,37 @@ COMMENT ON COLUMN taskly.queues.paused_at IS 'since when it is paused; NULL: it 
 COMMENT ON COLUMN taskly.queues.paused_reason IS 'why';
 COMMENT ON COLUMN taskly.queues.created_at IS 'when it was made';
 
+CREATE VIEW taskly.calendars WITH (security_barrier) AS
+SELECT
+	c.calendar_id,
+	c.name,
+	c.owner,
+	c.description,
+	c.days,
+	(
+		SELECT COALESCE(pg_catalog.sum(pg_catalog.upper(r) OPERATOR(pg_catalog.-) pg_catalog.lower(r)), 0)
+		FROM pg_catalog.unnest(c.days) AS r
+	) AS day_count,
+	(
+		SELECT pg_catalog.count(*)
+		FROM taskly.task t
+		WHERE t.calendar_id OPERATOR(pg_catalog.=) c.calendar_id
+			AND ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(t.owner, 'USAGE'))
+	) AS tasks,
+	c.created_at,
+	c.altered_at
+FROM taskly.calendar c;
+COMMENT ON VIEW taskly.calendars IS 'All calendars; what is counted are the tasks that the reader may see.';
+COMMENT ON COLUMN taskly.calendars.calendar_id IS 'number of the calendar';
+COMMENT ON COLUMN taskly.calendars.name IS 'name of the calendar';
+COMMENT ON COLUMN taskly.calendars.owner IS 'role that may change it';
+COMMENT ON COLUMN taskly.calendars.description IS 'free text';
+COMMENT ON COLUMN taskly.calendars.days IS 'days that it excludes, as ranges without their ends';
+COMMENT ON COLUMN taskly.calendars.day_count IS 'how many days it excludes';
+COMMENT ON COLUMN taskly.calendars.tasks IS 'tasks that name it';
+COMMENT ON COLUMN taskly.calendars.created_at IS 'when it was made';
+COMMENT ON COLUMN taskly.calendars.altered_at IS 'when its days were changed last';
+
 CREATE VIEW taskly.workers WITH (security_barrier) AS
 SELECT
 	taskly.node_name() AS node,
@@ -1387,7 +1496,7 @@ COMMENT ON COLUMN taskly.stats.deadline_misses IS 'runs that were not over at th
 COMMENT ON COLUMN taskly.stats.since IS 'end of the oldest attempt that is counted';
 
 GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues,
-	taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
+	taskly.calendars, taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
 -- END views
 
 /* ------------------------------------------------------------------------
@@ -1442,6 +1551,10 @@ AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.queue
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.queue IS 'Tells the scheduler of rows written around the API.';
 CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.calendar
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.calendar IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.pending_run
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of rows written around the API.';
@@ -1449,6 +1562,8 @@ COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of
 -- What a dump carries. The queue "default" is not made here, so that a dump restores into its place.
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_queue_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.calendar', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.calendar_calendar_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task_task_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.pending_run', '');
@@ -1456,8 +1571,8 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
-REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
-REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
+REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$
 BEGIN
