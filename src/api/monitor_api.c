@@ -22,6 +22,7 @@
 #include "api/common.h"
 #include "api/run_args.h"
 #include "server/activity.h"
+#include "server/clock.h"
 #include "server/current_run.h"
 #include "server/database.h"
 #include "server/guc.h"
@@ -51,6 +52,7 @@ enum
 };
 
 PG_FUNCTION_INFO_V1(taskly_reads_all_v1);
+PG_FUNCTION_INFO_V1(taskly_statement_time_v1);
 PG_FUNCTION_INFO_V1(taskly_running_runs_v1);
 PG_FUNCTION_INFO_V1(taskly_worker_processes_v1);
 PG_FUNCTION_INFO_V1(taskly_scheduler_state_v1);
@@ -97,6 +99,13 @@ Datum
 taskly_reads_all_v1(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(may_read_all());
+}
+
+/* statement_time() RETURNS timestamptz: the same throughout a statement */
+Datum
+taskly_statement_time_v1(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(taskly_statement_start());
 }
 
 /* ------------------------------------------------------------------------

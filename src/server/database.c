@@ -364,6 +364,17 @@ database_wake_scheduler(int entry)
 	wake_process(proc_number);
 }
 
+void
+database_wake_everybody(void)
+{
+	wake_launcher();
+	for (int i = 0; i < taskly_max_databases; i++)
+	{
+		database_wake_scheduler(i);
+		ConditionVariableBroadcast(&entries[i].finished_cv);
+	}
+}
+
 int
 database_history_slot(int entry)
 {

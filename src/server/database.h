@@ -100,6 +100,9 @@ extern bool database_has_news(int entry);
 /* Set the latch of an entry's scheduler. */
 extern void database_wake_scheduler(int entry);
 
+/* Wake the launcher, all schedulers, and whoever waits for the end of a run. */
+extern void database_wake_everybody(void);
+
 /* Which partition of finished_run is written now. */
 extern int	database_history_slot(int entry);
 extern void database_set_history_slot(int entry, int slot);
