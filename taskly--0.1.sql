@@ -753,7 +753,8 @@ CREATE FUNCTION taskly.scheduler_state(
 	OUT waiting bigint,
 	OUT dispatched bigint,
 	OUT wakeups bigint,
-	OUT rescans bigint
+	OUT rescans bigint,
+	OUT wakeup_latency interval
 ) RETURNS record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'taskly_scheduler_state_v1';
@@ -1286,7 +1287,8 @@ SELECT
 	s.waiting,
 	s.dispatched,
 	s.wakeups,
-	s.rescans
+	s.rescans,
+	s.wakeup_latency
 FROM taskly.scheduler_state() s
 	JOIN pg_catalog.pg_database d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 	LEFT JOIN taskly.home h ON true;
@@ -1301,6 +1303,7 @@ COMMENT ON COLUMN taskly.leader.waiting IS 'due runs that it holds in memory';
 COMMENT ON COLUMN taskly.leader.dispatched IS 'runs that it has handed to processes';
 COMMENT ON COLUMN taskly.leader.wakeups IS 'how often it had something to do';
 COMMENT ON COLUMN taskly.leader.rescans IS 'how often it read all waiting runs';
+COMMENT ON COLUMN taskly.leader.wakeup_latency IS 'how late the machine lets it go on when it is to wake, as measured: its timer is set that much earlier, by 0.3 ms at most; NULL: not known yet';
 
 CREATE VIEW taskly.stats WITH (security_barrier) AS
 SELECT

@@ -271,9 +271,18 @@ add_scheduler(ResultRow *row, const DatabaseInfo *info)
 	add_value(row, Int64GetDatum(info->term));
 	add_int64_or_null(row, info->is_leader ? info->led_since : 0);
 	add_counters(row, info);
+	if (info->wakeup_latency_us != 0)
+	{
+		Interval   *latency = palloc0(sizeof(Interval));
+
+		latency->time = info->wakeup_latency_us;
+		add_value(row, IntervalPGetDatum(latency));
+	}
+	else
+		add_null(row);
 }
 
-/* scheduler_state(OUT pid, state, term, led_since, waiting, dispatched, wakeups, rescans) */
+/* scheduler_state(OUT pid, state, term, led_since, waiting, dispatched, wakeups, rescans, wakeup_latency) */
 Datum
 taskly_scheduler_state_v1(PG_FUNCTION_ARGS)
 {

@@ -71,6 +71,13 @@ taskly_statement_start(void)
 	return shifted_wall(GetCurrentStatementStartTimestamp());
 }
 
+TimestampTz
+taskly_machine_time(TimestampTz instant)
+{
+	return shift == NULL || instant == DT_NOEND ? instant :
+		instant - (int64) pg_atomic_read_u64(&shift->wall_us);
+}
+
 int64
 taskly_monotonic_us(void)
 {

@@ -23,8 +23,14 @@ extern PGDLLEXPORT TimestampTz taskly_now(void);
 /* When the statement began that this session executes, by the same clock. */
 extern TimestampTz taskly_statement_start(void);
 
+/* An instant of that clock, as the machine's clock counts; DT_NOEND stays. */
+extern TimestampTz taskly_machine_time(TimestampTz instant);
+
 /* Monotonic time in microseconds: for lengths, never for dates. */
 extern int64 taskly_monotonic_us(void);
+
+/* An instant of it that never comes. */
+#define TASKLY_NEVER_US		PG_INT64_MAX
 
 /* --- for tests ------------------------------------------------------ */
 
