@@ -70,9 +70,10 @@ endif
 
 -include $(OBJS:.o=.d) $(GUARD_OBJ:.o=.d)
 
-# Functions that SQL calls, and the main functions of the processes.
+# Functions that SQL calls, the main functions of the processes, and the clock that tests set.
 taskly_exports.txt: $(SOURCES)
-	( printf '%s\n' Pg_magic_func _PG_init 'pg_finfo_*' 'taskly_*_main'; \
+	( printf '%s\n' Pg_magic_func _PG_init 'pg_finfo_*' 'taskly_*_main' \
+	  taskly_now taskly_clock_shift taskly_clock_reset; \
 	  sed -n 's/^PG_FUNCTION_INFO_V1(\([A-Za-z0-9_]*\)).*/\1/p' $^ ) >$@
 
 # The guard is a program, not a part of the library: its own rules, hooked on the usual ones.

@@ -9,6 +9,7 @@
 #define TASKLY_COMPAT_H
 
 #include "postgres.h"
+#include <unistd.h>
 #include "access/tableam.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
@@ -17,11 +18,18 @@
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "tcop/pquery.h"
+#include "datatype/timestamp.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "utils/guc_hooks.h"
+#endif
+
+#if defined(__has_include)
+#if __has_include(<sys/timerfd.h>)
+#include <sys/timerfd.h>
+#endif
 #endif
 
 #if PG_VERSION_NUM < 150000
@@ -142,6 +150,47 @@ holds_lock(const LOCKTAG *tag, LOCKMODE mode)
 #else
 	return LockHeldByMe(tag, mode);
 #endif
+}
+
+/*
+ * A descriptor that is readable when an instant of the machine's wall clock has
+ * come, or when somebody sets that clock; -1: this system has no such thing, or
+ * none to spare.
+ */
+static inline int
+open_wall_timer(void)
+{
+#ifdef TFD_TIMER_CANCEL_ON_SET
+	return timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+#else
+	return -1;
+#endif
+}
+
+/* DT_NOEND: never. A clock that is set in this moment makes it readable, too. */
+static inline void
+set_wall_timer(int fd, TimestampTz at)
+{
+#ifdef TFD_TIMER_CANCEL_ON_SET
+	struct itimerspec spec = {0};
+
+	if (at != DT_NOEND)
+	{
+		spec.it_value.tv_sec = at / USECS_PER_SEC +
+			(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+		spec.it_value.tv_nsec = at % USECS_PER_SEC * 1000;
+	}
+	(void) timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL);
+#endif
+}
+
+/* It is readable: true when its instant has come, false when the clock was set. */
+static inline bool
+read_wall_timer(int fd)
+{
+	uint64		times;
+
+	return read(fd, &times, sizeof(times)) == sizeof(times);
 }
 
 /* The wait event that extensions show. */

@@ -22,6 +22,7 @@
 #include "api/common.h"
 #include "api/run_args.h"
 #include "server/activity.h"
+#include "server/clock.h"
 #include "server/current_run.h"
 #include "server/database.h"
 #include "server/guc.h"
@@ -40,6 +41,7 @@ typedef struct ResultRow
 } ResultRow;
 
 PG_FUNCTION_INFO_V1(taskly_reads_all_v1);
+PG_FUNCTION_INFO_V1(taskly_statement_time_v1);
 PG_FUNCTION_INFO_V1(taskly_running_runs_v1);
 PG_FUNCTION_INFO_V1(taskly_worker_processes_v1);
 PG_FUNCTION_INFO_V1(taskly_scheduler_state_v1);
@@ -86,6 +88,13 @@ Datum
 taskly_reads_all_v1(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(may_read_all());
+}
+
+/* statement_time() RETURNS timestamptz: the same throughout a statement */
+Datum
+taskly_statement_time_v1(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(taskly_statement_start());
 }
 
 /* ------------------------------------------------------------------------
@@ -251,9 +260,18 @@ add_scheduler(ResultRow *row, const DatabaseInfo *info)
 	add_value(row, Int64GetDatum(info->term));
 	add_int64_or_null(row, info->is_leader ? info->led_since : 0);
 	add_counters(row, info);
+	if (info->wakeup_latency_us != 0)
+	{
+		Interval   *latency = palloc0(sizeof(Interval));
+
+		latency->time = info->wakeup_latency_us;
+		add_value(row, IntervalPGetDatum(latency));
+	}
+	else
+		add_null(row);
 }
 
-/* scheduler_state(OUT pid, state, term, led_since, waiting, dispatched, wakeups, rescans) */
+/* scheduler_state(OUT pid, state, term, led_since, waiting, dispatched, wakeups, rescans, wakeup_latency) */
 Datum
 taskly_scheduler_state_v1(PG_FUNCTION_ARGS)
 {

@@ -48,8 +48,8 @@
 typedef struct Supervised
 {
 	BackgroundWorkerHandle *handle;
-	TimestampTz started_at;
-	TimestampTz start_after;
+	int64		started_at_us;	/* monotonic */
+	int64		start_after_us;
 	int			delay_ms;
 	bool		is_asked_for;	/* since its scheduler was started last */
 } Supervised;
@@ -201,7 +201,7 @@ make_entries(void)
  * ------------------------------------------------------------------------ */
 
 static void
-start_scheduler(int entry, Oid database, TimestampTz now)
+start_scheduler(int entry, Oid database, int64 now_us)
 {
 	Supervised *s = &supervised[entry];
 	ProcessArgs args = {database, InvalidOid, entry, 0};
@@ -212,7 +212,7 @@ start_scheduler(int entry, Oid database, TimestampTz now)
 	s->is_asked_for = false;
 	database_set_state(entry, SCHEDULER_STARTING);
 	if (process_start("scheduler", name, &args, &s->handle))
-		s->started_at = now;
+		s->started_at_us = now_us;
 	else
 	{
 		s->handle = NULL;
@@ -242,16 +242,16 @@ free_entry(int entry, Oid database)
 
 /* Later and later, while it leaves soon after each start. */
 static void
-plan_restart(int entry, TimestampTz now)
+plan_restart(int entry, int64 now_us)
 {
 	Supervised *s = &supervised[entry];
 
 	forget_handle(s);
-	if (s->started_at == 0 || now - s->started_at > LONG_LIFE_MS * INT64CONST(1000))
+	if (s->started_at_us == 0 || now_us - s->started_at_us > LONG_LIFE_MS * INT64CONST(1000))
 		s->delay_ms = RESTART_DELAY_MS;
 	else
 		s->delay_ms = Min(Max(s->delay_ms, RESTART_DELAY_MS) * 2, MAX_RESTART_DELAY_MS);
-	s->start_after = now + s->delay_ms * INT64CONST(1000);
+	s->start_after_us = now_us + s->delay_ms * INT64CONST(1000);
 	database_set_state(entry, SCHEDULER_WANTED);
 }
 
@@ -264,7 +264,7 @@ handle_not_needed(int entry, Oid database)
 {
 	if (supervised[entry].is_asked_for)
 	{
-		supervised[entry].start_after = 0;
+		supervised[entry].start_after_us = 0;
 		database_set_state(entry, SCHEDULER_WANTED);
 	}
 	else
@@ -282,31 +282,31 @@ never_came(int entry)
 }
 
 static void
-handle_left(int entry, const DatabaseInfo *info, TimestampTz now)
+handle_left(int entry, const DatabaseInfo *info, int64 now_us)
 {
 	if (info->is_held)
 	{
 		/* Asked to leave: back as soon as it is welcome again. */
-		supervised[entry].started_at = 0;
+		supervised[entry].started_at_us = 0;
 		supervised[entry].delay_ms = 0;
 	}
 	else if (!still_exists(info->database))
 		free_entry(entry, info->database);
 	else
-		plan_restart(entry, now);
+		plan_restart(entry, now_us);
 }
 
 /*
  * One look at an entry. Returns when to look again; counts those that are
  * starting.
  */
-static TimestampTz
-tend_entry(int entry, TimestampTz now, int *starting)
+static int64
+tend_entry(int entry, int64 now_us, int *starting)
 {
 	DatabaseInfo info;
 
 	if (!database_info(entry, &info))
-		return DT_NOEND;
+		return TASKLY_NEVER_US;
 	switch (info.state)
 	{
 		case SCHEDULER_NONE:
@@ -315,19 +315,19 @@ tend_entry(int entry, TimestampTz now, int *starting)
 		case SCHEDULER_WANTED:
 			if (info.is_held || *starting >= MAX_STARTING)
 				break;
-			if (supervised[entry].start_after > now)
-				return supervised[entry].start_after;
-			start_scheduler(entry, info.database, now);
+			if (supervised[entry].start_after_us > now_us)
+				return supervised[entry].start_after_us;
+			start_scheduler(entry, info.database, now_us);
 			(*starting)++;
 			break;
 		case SCHEDULER_STARTING:
 			if (never_came(entry))
-				handle_left(entry, &info, now);
+				handle_left(entry, &info, now_us);
 			else
 				(*starting)++;
 			break;
 		case SCHEDULER_LEFT:
-			handle_left(entry, &info, now);
+			handle_left(entry, &info, now_us);
 			break;
 		case SCHEDULER_NOT_NEEDED:
 			if (!info.is_held && info.pid == 0)
@@ -336,25 +336,25 @@ tend_entry(int entry, TimestampTz now, int *starting)
 	}
 	/* The end of a hold wakes us. */
 	if (database_info(entry, &info) && info.state == SCHEDULER_WANTED && !info.is_held)
-		return Max(supervised[entry].start_after, now);
-	return DT_NOEND;
+		return Max(supervised[entry].start_after_us, now_us);
+	return TASKLY_NEVER_US;
 }
 
-static TimestampTz
-tend_entries(TimestampTz now)
+static int64
+tend_entries(int64 now_us)
 {
-	TimestampTz next = DT_NOEND;
+	int64		next_us = TASKLY_NEVER_US;
 	int			starting = 0;
 
 	for (int i = 0; i < database_entries(); i++)
 	{
-		TimestampTz at = tend_entry(i, now, &starting);
+		int64		at_us = tend_entry(i, now_us, &starting);
 
 		/* The start of another wakes us through its notification. */
-		if (at > now || starting < MAX_STARTING)
-			next = Min(next, at);
+		if (at_us > now_us || starting < MAX_STARTING)
+			next_us = Min(next_us, at_us);
 	}
-	return next;
+	return next_us;
 }
 
 void
@@ -377,19 +377,19 @@ taskly_launcher_main(Datum arg)
 
 	for (;;)
 	{
-		TimestampTz next;
+		int64		next_us;
 
 		MemoryContextSwitchTo(turn_context);
 		take_requests();
 		(void) make_entries();
-		next = tend_entries(taskly_now());
+		next_us = tend_entries(taskly_monotonic_us());
 		/* Entries freed in this turn may serve those who still wait. */
 		if (wanted != NIL && make_entries())
-			next = taskly_now();
+			next_us = taskly_monotonic_us();
 		if (wanted != NIL && !has_logged_limit)
-			next = Min(next, taskly_now() + LIMIT_CHECK_US);
+			next_us = Min(next_us, taskly_monotonic_us() + LIMIT_CHECK_US);
 		MemoryContextSwitchTo(TopMemoryContext);
 		MemoryContextReset(turn_context);
-		process_sleep_until(next);
+		process_nap(next_us - taskly_monotonic_us());
 	}
 }

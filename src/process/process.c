@@ -21,10 +21,10 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "process/alarm.h"
 #include "process/process.h"
-#include "server/clock.h"
 
-/* A wake that heals clock jumps and whatever else was overlooked. */
+/* A wake that heals whatever was overlooked. */
 #define SAFETY_WAKE_MS		60000
 #define LAUNCHER_RESTART_S	1
 
@@ -76,18 +76,11 @@ process_begin(ProcessArgs *args)
 	BackgroundWorkerUnblockSignals();
 }
 
-/* Milliseconds until an instant, rounded up, within the safety wake. */
+/* A length in milliseconds, rounded up, within the safety wake. */
 static long
-nap_until(TimestampTz until)
+nap_ms(int64 nap_us)
 {
-	int64		left;
-
-	if (until == DT_NOEND)
-		return SAFETY_WAKE_MS;
-	left = until - taskly_now();
-	if (left <= 0)
-		return 0;
-	return (long) Min((left + 999) / 1000, SAFETY_WAKE_MS);
+	return (long) Min(nap_us / 1000 + (nap_us % 1000 != 0), SAFETY_WAKE_MS);
 }
 
 static void
@@ -105,9 +98,17 @@ after_sleep(void)
 void
 process_sleep_until(TimestampTz until)
 {
+	alarm_sleep_until(until, SAFETY_WAKE_MS);
+	ResetLatch(MyLatch);
+	after_sleep();
+}
+
+void
+process_nap(int64 nap_us)
+{
 	(void) WaitLatch(MyLatch,
 					 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 nap_until(until), TASKLY_WAIT_EVENT("TasklyMain"));
+					 nap_ms(Max(nap_us, 0)), TASKLY_WAIT_EVENT("TasklyMain"));
 	ResetLatch(MyLatch);
 	after_sleep();
 }
@@ -115,8 +116,7 @@ process_sleep_until(TimestampTz until)
 int
 process_wait(WaitEventSet *set, int64 nap_us, WaitEvent *events, int max_events)
 {
-	long		nap_ms = (long) Min(nap_us / 1000 + (nap_us % 1000 != 0), SAFETY_WAKE_MS);
-	int			count = WaitEventSetWait(set, nap_ms, events, max_events,
+	int			count = WaitEventSetWait(set, nap_ms(nap_us), events, max_events,
 										 TASKLY_WAIT_EVENT("TasklyMain"));
 
 	/* Only what the caller is told of: it may look at no more than that. */

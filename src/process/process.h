@@ -43,11 +43,14 @@ extern bool process_start(const char *kind, const char *name,
 extern void process_begin(ProcessArgs *args);
 
 /*
- * End of a turn: sleep until the latch is set or until an instant (DT_NOEND: a
- * coarse safety wake). The latch is reset, interrupts and a reload are handled
- * before it returns.
+ * End of a scheduler's turn: sleep until the latch is set, until an instant
+ * (DT_NOEND: a coarse safety wake), or until the clock is set. The latch is
+ * reset, interrupts and a reload are handled before it returns.
  */
 extern void process_sleep_until(TimestampTz until);
+
+/* The same for a length of time (PG_INT64_MAX: the safety wake only). */
+extern void process_nap(int64 nap_us);
 
 /*
  * The same with an event set of the caller's, which holds the latch and the

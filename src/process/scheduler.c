@@ -22,6 +22,7 @@
 #include "plan/ready.h"
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
+#include "process/alarm.h"
 #include "process/dispatch.h"
 #include "process/intake.h"
 #include "process/leader.h"
@@ -59,6 +60,7 @@ init_scheduler(int entry)
 {
 	my_entry = entry;
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
+	alarm_init();
 	throttle_init();
 	task_plan_init();
 	ready_init(taskly_ready_limit, task_plan_is_paused);
@@ -161,6 +163,7 @@ scheduler_turn(TimestampTz now)
 	 */
 	if (intake_wants_anything() || database_has_news(my_entry) || pool_has_news())
 		next = now;
+	database_show_wakeup_latency(my_entry, alarm_latency_us());
 	database_count_turn(my_entry, ready_count(), dispatch_take_count(),
 						intake_take_rescan());
 	return next;

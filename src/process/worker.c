@@ -99,7 +99,7 @@ void
 taskly_worker_main(Datum arg)
 {
 	ProcessArgs args;
-	TimestampTz idle_since;
+	int64		idle_since_us;
 
 	process_begin(&args);
 	my_slot = args.index;
@@ -111,24 +111,25 @@ taskly_worker_main(Datum arg)
 	database_wake_my_scheduler();
 	pgstat_report_activity(STATE_IDLE, NULL);
 
-	idle_since = taskly_now();
+	idle_since_us = taskly_monotonic_us();
 	while (!slot_is_retiring(my_slot))
 	{
-		TimestampTz retire_at = idle_since + taskly_worker_idle_timeout_ms * INT64CONST(1000);
+		int64		left_us;
 
 		if (work())
 		{
 			pgstat_report_activity(STATE_IDLE, NULL);
-			idle_since = taskly_now();
-			retire_at = idle_since + taskly_worker_idle_timeout_ms * INT64CONST(1000);
+			idle_since_us = taskly_monotonic_us();
 		}
-		if (taskly_now() >= retire_at || has_served_its_time())
+		left_us = idle_since_us + taskly_worker_idle_timeout_ms * INT64CONST(1000) -
+			taskly_monotonic_us();
+		if (left_us <= 0 || has_served_its_time())
 			break;
 		if (slot_is_retiring(my_slot))
 			break;
 		/* A wait inside a command or flush may have taken our wake-up. */
 		if (slot_assigned(my_slot) == 0)
-			process_sleep_until(retire_at);
+			process_nap(left_us);
 	}
 	slot_retire(my_slot);
 	proc_exit(0);

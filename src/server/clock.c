@@ -3,27 +3,119 @@
  * clock.c
  *	  The only source of time.
  *
+ * How far tests have shifted the clocks stands in shared memory, so that all
+ * processes agree; it is always added, and zero but in tests.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include <time.h>
 
+#include "access/xact.h"
+#include "port/atomics.h"
+#include "storage/shmem.h"
 #include "utils/timestamp.h"
 
 #include "server/clock.h"
+#include "server/database.h"
+#include "server/shmem.h"
+#include "server/slot.h"
+
+typedef struct ClockShift
+{
+	pg_atomic_uint64 wall_us;
+	pg_atomic_uint64 monotonic_us;
+} ClockShift;
+
+static ClockShift *shift = NULL;	/* NULL: taskly is not preloaded */
+
+Size
+clock_shmem_size(void)
+{
+	return MAXALIGN(sizeof(ClockShift));
+}
+
+void
+clock_shmem_init(void)
+{
+	bool		found;
+
+	shift = ShmemInitStruct("taskly clock", clock_shmem_size(), &found);
+	if (found)
+		return;
+	pg_atomic_init_u64(&shift->wall_us, 0);
+	pg_atomic_init_u64(&shift->monotonic_us, 0);
+}
+
+/* ------------------------------------------------------------------------
+ * What time is it?
+ * ------------------------------------------------------------------------ */
+
+static TimestampTz
+shifted_wall(TimestampTz instant)
+{
+	return shift == NULL ? instant :
+		instant + (int64) pg_atomic_read_u64(&shift->wall_us);
+}
 
 TimestampTz
 taskly_now(void)
 {
-	return GetCurrentTimestamp();
+	return shifted_wall(GetCurrentTimestamp());
+}
+
+TimestampTz
+taskly_statement_start(void)
+{
+	return shifted_wall(GetCurrentStatementStartTimestamp());
+}
+
+TimestampTz
+taskly_machine_time(TimestampTz instant)
+{
+	return shift == NULL || instant == DT_NOEND ? instant :
+		instant - (int64) pg_atomic_read_u64(&shift->wall_us);
 }
 
 int64
 taskly_monotonic_us(void)
 {
 	struct timespec now;
+	int64		now_us;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	now_us = (int64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	return shift == NULL ? now_us :
+		now_us + (int64) pg_atomic_read_u64(&shift->monotonic_us);
+}
+
+/* ------------------------------------------------------------------------
+ * For tests
+ * ------------------------------------------------------------------------ */
+
+/* Who sleeps until an instant has to look at the clock again. */
+static void
+wake_everybody(void)
+{
+	database_wake_everybody();
+	slot_wake_everybody();
+}
+
+void
+taskly_clock_shift(int64 wall_us, int64 monotonic_us)
+{
+	shmem_require();
+	(void) pg_atomic_fetch_add_u64(&shift->wall_us, wall_us);
+	(void) pg_atomic_fetch_add_u64(&shift->monotonic_us, monotonic_us);
+	wake_everybody();
+}
+
+void
+taskly_clock_reset(void)
+{
+	shmem_require();
+	pg_atomic_write_u64(&shift->wall_us, 0);
+	pg_atomic_write_u64(&shift->monotonic_us, 0);
+	wake_everybody();
 }

@@ -3,6 +3,10 @@
  * clock.h
  *	  The only source of time: all of taskly asks here what time it is.
  *
+ * Tests set taskly's clocks apart from the machine's, for all processes of the
+ * server at once. SQL cannot: it takes a C module that looks the functions up,
+ * as test/modules/taskly_clock does.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef TASKLY_CLOCK_H
@@ -10,10 +14,30 @@
 
 #include "taskly.h"
 
+extern Size clock_shmem_size(void);
+extern void clock_shmem_init(void);
+
 /* Wall-clock time now, in microseconds as PostgreSQL counts them. */
-extern TimestampTz taskly_now(void);
+extern PGDLLEXPORT TimestampTz taskly_now(void);
+
+/* When the statement began that this session executes, by the same clock. */
+extern TimestampTz taskly_statement_start(void);
+
+/* An instant of that clock, as the machine's clock counts; DT_NOEND stays. */
+extern TimestampTz taskly_machine_time(TimestampTz instant);
 
 /* Monotonic time in microseconds: for lengths, never for dates. */
 extern int64 taskly_monotonic_us(void);
+
+/* An instant of it that never comes. */
+#define TASKLY_NEVER_US		PG_INT64_MAX
+
+/* --- for tests ------------------------------------------------------ */
+
+/* Set the clocks forward, or back, and wake every process of taskly. */
+extern PGDLLEXPORT void taskly_clock_shift(int64 wall_us, int64 monotonic_us);
+
+/* Set both to the machine's again. */
+extern PGDLLEXPORT void taskly_clock_reset(void);
 
 #endif							/* TASKLY_CLOCK_H */

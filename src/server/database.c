@@ -49,6 +49,7 @@ typedef struct DatabaseEntry
 	int64		dispatched;
 	int64		wakeups;
 	int64		rescans;
+	int64		wakeup_latency_us;
 	uint64		news_head;
 	uint64		news_tail;
 	ConditionVariable finished_cv;
@@ -239,6 +240,7 @@ database_attach_scheduler(int entry, Oid database)
 		e->proc_number = my_proc_number();
 		e->pid = MyProcPid;
 		e->state = SCHEDULER_RUNNING;
+		e->wakeup_latency_us = 0;
 		e->news_head = e->news_tail;
 		e->overflow = false;
 	}
@@ -315,6 +317,12 @@ database_count_turn(int entry, int64 waiting, int64 dispatched, bool was_rescan)
 	SpinLockRelease(&e->mutex);
 }
 
+void
+database_show_wakeup_latency(int entry, int64 latency_us)
+{
+	entries[entry].wakeup_latency_us = latency_us;
+}
+
 bool
 database_should_stop(int entry)
 {
@@ -364,6 +372,17 @@ database_wake_scheduler(int entry)
 	wake_process(proc_number);
 }
 
+void
+database_wake_everybody(void)
+{
+	wake_launcher();
+	for (int i = 0; i < taskly_max_databases; i++)
+	{
+		database_wake_scheduler(i);
+		ConditionVariableBroadcast(&entries[i].finished_cv);
+	}
+}
+
 int
 database_history_slot(int entry)
 {
@@ -404,6 +423,7 @@ database_info(int entry, DatabaseInfo *info)
 	info->dispatched = e->dispatched;
 	info->wakeups = e->wakeups;
 	info->rescans = e->rescans;
+	info->wakeup_latency_us = e->wakeup_latency_us;
 	SpinLockRelease(&e->mutex);
 	return OidIsValid(info->database);
 }

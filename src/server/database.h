@@ -57,6 +57,7 @@ typedef struct DatabaseInfo
 	int64		dispatched;
 	int64		wakeups;
 	int64		rescans;
+	int64		wakeup_latency_us;	/* see alarm.h; 0: not known yet */
 } DatabaseInfo;
 
 extern Size database_shmem_size(void);
@@ -90,6 +91,7 @@ extern void database_show_leader(int entry, bool is_leader, bool is_parked, int6
 /* True once in this life of the server. */
 extern bool database_is_first_lead(int entry);
 extern void database_count_turn(int entry, int64 waiting, int64 dispatched, bool was_rescan);
+extern void database_show_wakeup_latency(int entry, int64 latency_us);
 extern bool database_should_stop(int entry);
 
 /* Take up to max news; sets *everything when the ring had overflowed. */
@@ -99,6 +101,9 @@ extern bool database_has_news(int entry);
 
 /* Set the latch of an entry's scheduler. */
 extern void database_wake_scheduler(int entry);
+
+/* Wake the launcher, all schedulers, and whoever waits for the end of a run. */
+extern void database_wake_everybody(void);
 
 /* Which partition of finished_run is written now. */
 extern int	database_history_slot(int entry);

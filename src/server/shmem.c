@@ -15,6 +15,7 @@
 #include "storage/shmem.h"
 
 #include "server/activity.h"
+#include "server/clock.h"
 #include "server/crash.h"
 #include "server/database.h"
 #include "server/shmem.h"
@@ -39,6 +40,7 @@ request_shmem(void)
 		previous_request_hook();
 
 	RequestAddinShmemSpace(MAXALIGN(sizeof(SharedHeader)));
+	RequestAddinShmemSpace(clock_shmem_size());
 	RequestAddinShmemSpace(database_shmem_size());
 	RequestAddinShmemSpace(slot_shmem_size());
 	RequestAddinShmemSpace(activity_shmem_size());
@@ -62,6 +64,7 @@ startup_shmem(void)
 		crash_recorder_after_start();
 	}
 	slots_lock = &GetNamedLWLockTranche(TRANCHE_NAME)->lock;
+	clock_shmem_init();
 	database_shmem_init();
 	slot_shmem_init();
 	activity_shmem_init();

@@ -2,7 +2,7 @@
  *
  * shmem.h
  *	  Shared memory as a whole: requested and laid out here, each part owned
- *	  by its own file (database, slot, activity).
+ *	  by its own file (clock, database, slot, activity).
  *
  *-------------------------------------------------------------------------
  */

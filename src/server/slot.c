@@ -326,6 +326,13 @@ slot_wake(int slot)
 }
 
 void
+slot_wake_everybody(void)
+{
+	for (int i = 0; i < slot_count(); i++)
+		slot_wake(i);
+}
+
+void
 slot_retire(int slot)
 {
 	slots[slot].is_retiring = true;

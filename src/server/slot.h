@@ -106,6 +106,9 @@ extern bool slot_take_outcome(int slot, Outcome *outcome);
 extern bool slot_has_outcome(int slot);
 extern void slot_wake(int slot);
 
+/* Wake the processes of all slots, of all databases. */
+extern void slot_wake_everybody(void);
+
 /* Let the process exit after its current run. */
 extern void slot_retire(int slot);
 
