@@ -17,6 +17,13 @@
 #define TASKLY_SCHEMA			"taskly"
 #define TASKLY_EXTENSION		"taskly"
 
+/* The earlier of two instants. Min() would compute one of them, and do all it does, twice. */
+static inline TimestampTz
+earlier(TimestampTz a, TimestampTz b)
+{
+	return a < b ? a : b;
+}
+
 /* Limits of what a user can ask for. */
 #define TASKLY_NAME_MAX			200		/* bytes of a task's or queue's name */
 #define TASKLY_COMMAND_MAX		(1024 * 1024)	/* bytes of a command */

@@ -19,6 +19,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "replication/syncrep.h"
+#include "replication/walsender.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
 #include "utils/guc.h"
@@ -27,6 +28,7 @@
 
 #include "compat.h"
 #include "exec/session.h"
+#include "server/slot.h"
 #include "server/txn.h"
 
 static TimeoutId run_timeout;
@@ -170,6 +172,17 @@ session_note_commit(void)
 {
 	if (XactLastCommitEnd > unflushed)
 		unflushed = XactLastCommitEnd;
+}
+
+XLogRecPtr
+session_durable_at(void)
+{
+	if (role_synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		return InvalidXLogRecPtr;
+	if (role_synchronous_commit > SYNCHRONOUS_COMMIT_LOCAL_FLUSH &&
+		max_wal_senders > 0 && SyncRepStandbyNames != NULL && *SyncRepStandbyNames != '\0')
+		return SLOT_DURABLE_LATER;
+	return unflushed;
 }
 
 /*

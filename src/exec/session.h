@@ -10,6 +10,7 @@
 #define TASKLY_SESSION_H
 
 #include "taskly.h"
+#include "access/xlogdefs.h"
 
 /* Once, after the connection is made. */
 extern void session_init(void);
@@ -49,5 +50,8 @@ extern void session_next_commit_waits(int level);
 /* Remember the last commit; make all that is remembered durable. */
 extern void session_note_commit(void);
 extern void session_flush(void);
+
+/* WAL that has to be flushed for that; SLOT_DURABLE_LATER: more than a flush. */
+extern XLogRecPtr session_durable_at(void);
 
 #endif							/* TASKLY_SESSION_H */

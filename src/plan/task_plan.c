@@ -81,14 +81,12 @@ task_plan_is_paused(int64 task_id)
 	return plan != NULL && plan->is_paused;
 }
 
-static void
-update_average(TaskPlan *plan, int64 duration_us)
+int64
+task_plan_average(int64 average_us, int64 duration_us)
 {
-	if (plan->average_us == 0)
-		plan->average_us = Max(duration_us, 1);
-	else
-		plan->average_us = Max(1, plan->average_us +
-							   (duration_us - plan->average_us) / AVERAGE_WEIGHT);
+	if (average_us == 0)
+		return Max(duration_us, 1);
+	return Max(1, average_us + (duration_us - average_us) / AVERAGE_WEIGHT);
 }
 
 bool
@@ -98,7 +96,7 @@ task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status, bool is_final,
 	TaskCounts *counts = &plan->counts;
 
 	if (started_at != 0 && finished_at >= started_at)
-		update_average(plan, finished_at - started_at);
+		plan->average_us = task_plan_average(plan->average_us, finished_at - started_at);
 	if (!is_final)
 		return false;
 

@@ -56,6 +56,9 @@ extern void task_plan_forget(int64 task_id);
 /* As ready_init() wants it. */
 extern bool task_plan_is_paused(int64 task_id);
 
+/* A moving average that knows one duration more; 0: it knew none. */
+extern int64 task_plan_average(int64 average_us, int64 duration_us);
+
 /* An attempt of a run of this task has ended. True: that pauses the task. */
 extern bool task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status,
 							bool is_final, TimestampTz started_at,

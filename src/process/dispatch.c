@@ -3,43 +3,40 @@
  * dispatch.c
  *	  Hands due runs to workers.
  *
- * A worker gets one run at a time, or several ahead when they are known to be
- * short, so that a slow run never has fast ones waiting behind it; what waits
- * behind one that turned out slow is taken back. Queues take turns; within a
- * queue the order key decides. No table is written.
+ * Which run goes to whom is plan/choice.c's to say; here it is done: rings are
+ * filled, latches set, processes asked for. What waits behind a run that turned
+ * out slow is taken back. No table is written.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include <limits.h>
-
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
-#include "plan/ready.h"
-#include "plan/task_plan.h"
+#include "plan/choice.h"
 #include "process/dispatch.h"
 #include "process/intake.h"
+#include "process/outcomes.h"
 #include "process/pool.h"
 #include "server/activity.h"
 #include "server/clock.h"
+#include "server/database.h"
 #include "server/guc.h"
 #include "server/slot.h"
 
-/* Runs shorter than this may be put several ahead, up to so much work. */
-#define SHORT_RUN_US		1000
-#define WORK_AHEAD_US		8000
-#define MAX_AHEAD			800
-/* A run that takes longer gives up what waits behind it. */
-#define SLOW_RUN_US			5000
 #define SLOW_CHECK_US		10000
-/* Work that is too little to start another process for. */
-#define BACKLOG_WORTH_A_WORKER_US	10000
-#define UNKNOWN_DURATION_US	100000
 /* After its limit, a run has so long to stop before its process is ended. */
 #define STOP_GRACE_US		(5 * USECS_PER_SEC)
+
+/* One handing out to all workers. */
+typedef struct Round
+{
+	TimestampTz now;
+	bool	   *was_served;		/* by slot */
+} Round;
 
 static int64 dispatched = 0;
 
@@ -52,63 +49,10 @@ dispatch_take_count(void)
 	return result;
 }
 
-/* ------------------------------------------------------------------------
- * Which run next
- * ------------------------------------------------------------------------ */
-
-/* The line whose turn it is among those of a role; NULL: nothing may start. */
-static ReadyLine *
-pick_line(Oid role, bool is_shell)
-{
-	ReadyLine  *best = NULL;
-	dlist_iter	iter;
-
-	dlist_foreach(iter, ready_lines())
-	{
-		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
-
-		if (line->is_shell != is_shell || ready_line_is_empty(line) ||
-			(OidIsValid(role) && line->owner != role) ||
-			!throttle_has_room(line->queue))
-			continue;
-		if (best == NULL || line->last_pick < best->last_pick)
-			best = line;
-	}
-	return best;
-}
-
-/* How long a run is expected to take; 0: not known. */
-static int64
-expected_us(const RunEntry *entry, const PoolWorker *worker)
-{
-	TaskPlan   *plan = entry->task_id ? task_plan_find(entry->task_id) : NULL;
-
-	if (entry->task_id != 0)
-		return plan ? plan->average_us : 0;
-	return worker ? worker->average_us : 0;
-}
-
-static bool
-may_push(const PoolWorker *worker, const RunEntry *entry)
-{
-	int64		expected = expected_us(entry, worker);
-
-	if (worker->count == 0)
-		return true;
-	if (worker->holds_slow_run || entry->is_suspect ||
-		expected == 0 || expected >= SHORT_RUN_US)
-		return false;
-	return worker->count < Min(MAX_AHEAD, Max(1, WORK_AHEAD_US / expected));
-}
-
 static void
-push(int slot, ReadyLine *line, TimestampTz now)
+push(int slot, const Choice *choice, TimestampTz now)
 {
-	static int64 picks = 0;
-	RunEntry   *entry = ready_line_first(line);
-	TaskPlan   *plan = entry->task_id ? task_plan_find(entry->task_id) : NULL;
-	PoolWorker *worker = pool_worker(slot);
-	int64		expected = expected_us(entry, worker);
+	RunEntry   *entry = choice->entry;
 	Assignment	assignment = {0};
 
 	assignment.run_id = entry->run_id;
@@ -117,16 +61,9 @@ push(int slot, ReadyLine *line, TimestampTz now)
 	assignment.ctid = entry->ctid;
 	assignment.activity = entry->activity;
 	assignment.is_suspect = entry->is_suspect;
-	assignment.is_slow = expected >= SHORT_RUN_US;
-	assignment.consecutive_failures = plan ? plan->consecutive_failures : 0;
-
-	line->last_pick = ++picks;
-	ready_take(entry);
+	assignment.is_slow = choice->is_slow;
+	assignment.consecutive_failures = choice->plan ? choice->plan->consecutive_failures : 0;
 	pool_dispatch(slot, entry, &assignment);
-	if (expected == 0 || expected >= SHORT_RUN_US || entry->is_suspect)
-		worker->holds_slow_run = true;
-	if (plan != NULL)
-		plan->running++;
 	dispatched++;
 }
 
@@ -134,111 +71,58 @@ push(int slot, ReadyLine *line, TimestampTz now)
  * SQL
  * ------------------------------------------------------------------------ */
 
-/* One run for each worker that can take one; false: none could. */
 static bool
-serve_workers_once(bool *was_served, TimestampTz now)
+takes_runs(int slot)
 {
-	bool		progress = false;
+	const PoolWorker *worker = pool_worker(slot);
 
-	for (int i = 0; i < taskly_max_workers; i++)
-	{
-		PoolWorker *worker = pool_worker(i);
-		ReadyLine  *line;
+	return worker != NULL && worker->load.is_ready && !worker->load.is_retiring &&
+		!slot_is_retiring(slot) && slot_state(slot) == SLOT_READY;
+}
 
-		if (worker == NULL || !worker->is_ready || worker->is_retiring ||
-			slot_is_retiring(i) || slot_state(i) != SLOT_READY)
-			continue;
-		line = pick_line(worker->role, false);
-		if (line == NULL || !may_push(worker, ready_line_first(line)))
-			continue;
-		push(i, line, now);
-		was_served[i] = progress = true;
-	}
-	return progress;
+/* Nothing goes behind a run that has turned out slow. */
+static void
+look_for_slow_run(int slot, TimestampTz now)
+{
+	WorkerLoad *load = &pool_worker(slot)->load;
+	Activity	activity;
+
+	if (load->count > 0 && activity_get(slot, &activity) &&
+		choice_is_slow(activity.started_at, now))
+		load->holds_slow_run = true;
+}
+
+static void
+hand_over(int slot, const Choice *choice, void *arg)
+{
+	Round	   *round = arg;
+
+	push(slot, choice, round->now);
+	round->was_served[slot] = true;
 }
 
 static void
 serve_workers(TimestampTz now)
 {
-	bool	   *was_served = palloc0(sizeof(bool) * taskly_max_workers);
+	Round		round = {now, palloc0(sizeof(bool) * taskly_max_workers)};
+	WorkerLoad **loads = palloc(sizeof(WorkerLoad *) * taskly_max_workers);
 
-	while (serve_workers_once(was_served, now))
-		;
 	for (int i = 0; i < taskly_max_workers; i++)
 	{
-		if (!was_served[i])
+		loads[i] = takes_runs(i) ? &pool_worker(i)->load : NULL;
+		if (loads[i] != NULL)
+			look_for_slow_run(i, now);
+	}
+	choice_hand_out(loads, taskly_max_workers, hand_over, &round);
+	for (int i = 0; i < taskly_max_workers; i++)
+	{
+		if (!round.was_served[i])
 			continue;
 		/* Come back before it runs dry, if there is more. */
-		if (pick_line(pool_worker(i)->role, false) != NULL)
+		if (choice_has_more(loads[i]->role))
 			slot_set_refill_mark(i, slot_assigned(i) / 2);
 		slot_wake(i);
 	}
-	pfree(was_served);
-}
-
-/* Due runs of a role that may start, and the time they should take. */
-static int64
-backlog_of(Oid role, int64 *work_us)
-{
-	int64		count = 0;
-	dlist_iter	iter;
-
-	*work_us = 0;
-	dlist_foreach(iter, ready_lines())
-	{
-		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
-		int64		expected;
-
-		if (line->is_shell || line->owner != role || ready_line_is_empty(line) ||
-			!throttle_has_room(line->queue))
-			continue;
-		expected = expected_us(ready_line_first(line), NULL);
-		count += line->count;
-		*work_us += line->count * (expected ? expected : UNKNOWN_DURATION_US);
-	}
-	return count;
-}
-
-static bool
-needs_another_worker(Oid role)
-{
-	int			starting;
-	int			workers = pool_count_role(role, &starting);
-	int64		work_us;
-	int64		count = backlog_of(role, &work_us);
-
-	if (count <= starting)
-		return false;
-	return workers == 0 ||
-		work_us > (int64) workers * BACKLOG_WORTH_A_WORKER_US;
-}
-
-/* The role in need that has fewest workers, of those not asked for yet. */
-static Oid
-neediest_role(List *asked)
-{
-	Oid			result = InvalidOid;
-	int			fewest = INT_MAX;
-	dlist_iter	iter;
-
-	dlist_foreach(iter, ready_lines())
-	{
-		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
-		int			starting;
-		int			workers;
-
-		if (line->is_shell || ready_line_is_empty(line) ||
-			list_member_oid(asked, line->owner) ||
-			!needs_another_worker(line->owner))
-			continue;
-		workers = pool_count_role(line->owner, &starting);
-		if (workers < fewest)
-		{
-			fewest = workers;
-			result = line->owner;
-		}
-	}
-	return result;
 }
 
 /* Whoever has fewest asks first, as often as it gets one. */
@@ -248,7 +132,7 @@ ask_for_workers(TimestampTz now)
 	List	   *asked = NIL;
 	Oid			role;
 
-	while (OidIsValid(role = neediest_role(asked)))
+	while (OidIsValid(role = choice_neediest_role(asked, pool_count_role)))
 	{
 		int			starting;
 		int			before = pool_count_role(role, &starting);
@@ -267,24 +151,27 @@ ask_for_workers(TimestampTz now)
 static void
 serve_supervisor(TimestampTz now)
 {
-	ReadyLine  *line = pick_line(InvalidOid, true);
 	int			slot;
 	bool		was_served = false;
+	WorkerLoad *load;
+	Choice		choice;
 
-	if (line == NULL)
+	if (!choice_has_more(InvalidOid))
 		return;
 	pool_want_supervisor(now);
 	slot = pool_supervisor_slot();
-	if (slot < 0 || !pool_worker(slot)->is_ready || slot_is_retiring(slot))
+	if (slot < 0 || !pool_worker(slot)->load.is_ready || slot_is_retiring(slot))
 		return;
-	while ((line = pick_line(InvalidOid, true)) != NULL)
+	load = &pool_worker(slot)->load;
+	while (choice_next(load, &choice))
 	{
 		int			activity = activity_reserve(MyDatabaseId);
 
 		if (activity < 0)
 			break;
-		ready_line_first(line)->activity = activity;
-		push(slot, line, now);
+		choice.entry->activity = activity;
+		choice_take(load, &choice);
+		push(slot, &choice, now);
 		was_served = true;
 	}
 	if (was_served)
@@ -318,24 +205,40 @@ dispatch_turn(TimestampTz now)
 		serve_supervisor(now);
 		ask_for_workers(now);
 	}
-	return Min(pool_end_wants(now), intake_paused_until());
+	return earlier(pool_end_wants(now), intake_paused_until());
 }
 
 /* ------------------------------------------------------------------------
  * Watch
  * ------------------------------------------------------------------------ */
 
-/* What waits behind a slow run goes elsewhere. */
+/*
+ * A run that takes long keeps neither what is done before it from being known,
+ * nor what waits behind it from going elsewhere.
+ */
 static TimestampTz
 watch_slow_run(int slot, const Activity *activity, TimestampTz now)
 {
-	if (slot_assigned(slot) == 0)
+	WorkerLoad *load = &pool_worker(slot)->load;
+	XLogRecPtr	durable_at;
+	uint64		done;
+	bool		is_unreported = slot_unreported(slot, &done, &durable_at);
+
+	if (slot_assigned(slot) == 0 && !is_unreported)
 		return DT_NOEND;
-	if (activity->run_id == 0 || now - activity->started_at < SLOW_RUN_US)
+	if (activity->run_id == 0 || !choice_is_slow(activity->started_at, now))
 		return now + SLOW_CHECK_US;
+	if (is_unreported)
+	{
+		XLogFlush(durable_at);
+		slot_report_for(slot, done);
+		outcomes_collect(slot, now);
+		database_tell_finished();
+	}
 	pool_take_back(slot, now);
-	pool_worker(slot)->holds_slow_run = true;
-	return DT_NOEND;
+	load->holds_slow_run = load->count > 0;
+	/* There is room, or work for others. */
+	return now;
 }
 
 /* A run that is past its limit and its grace loses its process. */
@@ -363,11 +266,11 @@ dispatch_watch(TimestampTz now)
 	{
 		Activity	activity;
 
-		if (pool_worker(i) == NULL || !pool_worker(i)->is_ready)
+		if (pool_worker(i) == NULL || !pool_worker(i)->load.is_ready)
 			continue;
 		(void) activity_get(i, &activity);
-		next = Min(next, watch_slow_run(i, &activity, now));
-		next = Min(next, watch_limit(i, &activity, now));
+		next = earlier(next, watch_slow_run(i, &activity, now));
+		next = earlier(next, watch_limit(i, &activity, now));
 	}
 	return next;
 }

@@ -36,12 +36,7 @@
 static void
 release_entry(RunEntry *entry)
 {
-	TaskPlan   *plan = entry->task_id ? task_plan_find(entry->task_id) : NULL;
-
 	pool_release(entry);
-	/* Not counted: adopted, or dispatched before its task was known. */
-	if (plan != NULL && plan->running > 0)
-		plan->running--;
 	if (entry->activity >= 0)
 		activity_give_back(entry->activity);
 	entry->activity = -1;
@@ -134,9 +129,8 @@ outcomes_collect(int slot, TimestampTz now)
 	while (slot_take_outcome(slot, &outcome))
 	{
 		if (outcome.task_id == 0 && outcome.finished_at != 0)
-			worker->average_us = worker->average_us == 0 ?
-				Max(outcome.duration_us, 1) :
-				Max(1, worker->average_us + (outcome.duration_us - worker->average_us) / 8);
+			worker->load.average_us = task_plan_average(worker->load.average_us,
+														outcome.duration_us);
 		handle_outcome(&outcome, now);
 	}
 }

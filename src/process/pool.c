@@ -28,8 +28,6 @@
 #include "server/guc.h"
 #include "server/slot.h"
 
-/* How long a role keeps its only worker while others have none. */
-#define QUANTUM_US			USECS_PER_SEC
 /* So long after its end a process's unfinished run is judged. */
 #define LEFT_DELAY_US		(200 * INT64CONST(1000))
 /* After a process could not be started. */
@@ -73,15 +71,11 @@ own_slot(int slot, Oid role, BackgroundWorkerHandle *handle, TimestampTz now)
 	PoolWorker *worker = &workers[slot];
 
 	worker->is_mine = true;
-	worker->is_ready = false;
-	worker->is_retiring = false;
-	worker->holds_slow_run = false;
-	worker->role = role;
+	memset(&worker->load, 0, sizeof(worker->load));
+	worker->load.role = role;
+	worker->load.started_at = now;
 	worker->handle = handle;
-	worker->started_at = now;
 	worker->left_at = 0;
-	worker->average_us = 0;
-	worker->count = 0;
 	dlist_init(&worker->dispatched);
 }
 
@@ -90,12 +84,10 @@ own_slot(int slot, Oid role, BackgroundWorkerHandle *handle, TimestampTz now)
  * ------------------------------------------------------------------------ */
 
 static void
-take_in_hand(RunEntry *entry, int slot)
+remember_entry(RunEntry *entry, int slot)
 {
 	entry->slot = slot;
 	dlist_push_tail(&workers[slot].dispatched, &entry->list_node);
-	workers[slot].count++;
-	throttle_start(entry->queue);
 }
 
 void
@@ -103,26 +95,22 @@ pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment)
 {
 	if (!slot_assign(slot, assignment))
 		elog(ERROR, "assignment ring of slot %d is full", slot);
-	take_in_hand(entry, slot);
+	remember_entry(entry, slot);
 }
 
 void
 pool_adopt_entry(RunEntry *entry, int slot, int activity)
 {
-	ready_take(entry);
+	choice_adopt(&workers[slot].load, entry);
 	entry->activity = activity;
-	take_in_hand(entry, slot);
+	remember_entry(entry, slot);
 }
 
 void
 pool_release(RunEntry *entry)
 {
-	PoolWorker *worker = &workers[entry->slot];
-
 	dlist_delete(&entry->list_node);
-	worker->count--;
-	worker->holds_slow_run = false;
-	throttle_end(entry->queue);
+	choice_release(&workers[entry->slot].load, entry);
 }
 
 void
@@ -150,7 +138,7 @@ clear_up(int slot, TimestampTz now)
 	outcomes_collect(slot, now);
 	pool_take_back(slot, now);
 	outcomes_of_vanished(worker, was_running ? &activity : NULL,
-						 worker->is_retiring, now);
+						 worker->load.is_retiring, now);
 	if (slot < taskly_max_workers)
 		activity_end(slot);
 	if (worker->handle != NULL)
@@ -170,7 +158,7 @@ never_came(int slot, TimestampTz now)
 	if (slot_info(slot, &info) && info.pid != 0)
 		return false;
 	if (workers[slot].handle == NULL)
-		return now - workers[slot].started_at > ATTACH_TIMEOUT_US;
+		return now - workers[slot].load.started_at > ATTACH_TIMEOUT_US;
 	return GetBackgroundWorkerPid(workers[slot].handle, &pid) == BGWH_STOPPED &&
 		slot_state(slot) == SLOT_RESERVED;
 }
@@ -187,7 +175,7 @@ is_left_too_soon(int slot, TimestampTz now)
 
 	if (worker->left_at == 0)
 		worker->left_at = now;
-	return slot < taskly_max_workers && !worker->is_retiring &&
+	return slot < taskly_max_workers && !worker->load.is_retiring &&
 		activity_get(slot, &activity) && now - worker->left_at < LEFT_DELAY_US;
 }
 
@@ -199,15 +187,15 @@ tend_slot(int slot, TimestampTz now)
 	switch (slot_state(slot))
 	{
 		case SLOT_READY:
-			if (!worker->is_ready)
+			if (!worker->load.is_ready)
 				has_logged_limit = false;
-			worker->is_ready = true;
+			worker->load.is_ready = true;
 			outcomes_collect(slot, now);
 			break;
 		case SLOT_RESERVED:
 			if (!never_came(slot, now))
 				break;
-			outcomes_role_cannot_start(worker->role, now);
+			outcomes_role_cannot_start(worker->load.role, now);
 			start_again_at = now + START_RETRY_US;
 			clear_up(slot, now);
 			break;
@@ -215,9 +203,9 @@ tend_slot(int slot, TimestampTz now)
 			if (is_left_too_soon(slot, now))
 				break;
 			/* One that left before it was ever ready could not log in. */
-			if (!worker->is_ready && worker->count == 0)
+			if (!worker->load.is_ready && worker->load.count == 0)
 			{
-				outcomes_role_cannot_start(worker->role, now);
+				outcomes_role_cannot_start(worker->load.role, now);
 				start_again_at = now + START_RETRY_US;
 			}
 			clear_up(slot, now);
@@ -252,7 +240,7 @@ pool_has_news(void)
 	{
 		if (workers[i].is_mine &&
 			(slot_has_outcome(i) || (slot_state(i) == SLOT_LEFT && workers[i].left_at == 0) ||
-			 (slot_state(i) == SLOT_READY && !workers[i].is_ready)))
+			 (slot_state(i) == SLOT_READY && !workers[i].load.is_ready)))
 			return true;
 	}
 	return false;
@@ -291,8 +279,8 @@ pool_adopt(TimestampTz now)
 		if (!slot_info(i, &info) || info.database != MyDatabaseId)
 			continue;
 		own_slot(i, info.role, NULL, now);
-		workers[i].is_retiring = info.is_retiring;
-		workers[i].is_ready = info.state != SLOT_RESERVED;
+		workers[i].load.is_retiring = info.is_retiring;
+		workers[i].load.is_ready = info.state != SLOT_RESERVED;
 		/* What it has not begun, or has finished, the tables tell us. */
 		while (slot_take_back(i, &assignment))
 		{
@@ -322,10 +310,10 @@ pool_count_role(Oid role, int *starting)
 	*starting = 0;
 	for (int i = 0; i < taskly_max_workers; i++)
 	{
-		if (!workers[i].is_mine || workers[i].role != role || workers[i].is_retiring)
+		if (!workers[i].is_mine || workers[i].load.role != role || workers[i].load.is_retiring)
 			continue;
 		count++;
-		if (!workers[i].is_ready)
+		if (!workers[i].load.is_ready)
 			(*starting)++;
 	}
 	return count;
@@ -409,48 +397,10 @@ is_one_leaving(void)
 {
 	for (int i = 0; i < taskly_max_workers; i++)
 	{
-		if (workers[i].is_mine && workers[i].is_retiring)
+		if (workers[i].is_mine && workers[i].load.is_retiring)
 			return true;
 	}
 	return false;
-}
-
-/*
- * Who gives up a slot for one in need that has `fewest`: an idle worker; else
- * one of the role that has most, if that is two more; else, for one in need that
- * has none, the one that has served longest, after its quantum.
- */
-static int
-choose_victim(int fewest, TimestampTz now, TimestampTz *look_again_at)
-{
-	int			victim = -1;
-	int			most = 0;
-
-	for (int i = 0; i < taskly_max_workers; i++)
-	{
-		int			starting;
-		int			count;
-
-		if (!workers[i].is_mine || !workers[i].is_ready || workers[i].is_retiring)
-			continue;
-		if (workers[i].count == 0)
-			return i;
-		count = pool_count_role(workers[i].role, &starting);
-		if (count > most ||
-			(count == most && workers[i].started_at < workers[victim].started_at))
-		{
-			victim = i;
-			most = count;
-		}
-	}
-	if (victim < 0 || most >= fewest + 2)
-		return victim;
-	if (fewest > 0)
-		return -1;
-	if (now - workers[victim].started_at >= QUANTUM_US)
-		return victim;
-	*look_again_at = Min(*look_again_at, workers[victim].started_at + QUANTUM_US);
-	return -1;
 }
 
 TimestampTz
@@ -458,15 +408,18 @@ pool_end_wants(TimestampTz now)
 {
 	int			fewest = Min(fewest_wanting, slot_fewest_elsewhere(my_entry));
 	TimestampTz look_again_at = start_again_at > now ? start_again_at : DT_NOEND;
+	WorkerLoad **loads = palloc(sizeof(WorkerLoad *) * taskly_max_workers);
 	int			victim;
 
 	slot_set_demand(my_entry, fewest_wanting);
 	if (fewest == INT_MAX || is_one_leaving())
 		return look_again_at;
-	victim = choose_victim(fewest, now, &look_again_at);
+	for (int i = 0; i < taskly_max_workers; i++)
+		loads[i] = workers[i].is_mine ? &workers[i].load : NULL;
+	victim = choice_victim(loads, taskly_max_workers, fewest, now, &look_again_at);
 	if (victim >= 0)
 	{
-		workers[victim].is_retiring = true;
+		workers[victim].load.is_retiring = true;
 		slot_retire(victim);
 		pool_take_back(victim, now);
 	}

@@ -11,22 +11,16 @@
 
 #include "taskly.h"
 #include "lib/ilist.h"
-#include "plan/ready.h"
+#include "plan/choice.h"
 #include "postmaster/bgworker.h"
 #include "server/slot.h"
 
 typedef struct PoolWorker
 {
 	bool		is_mine;
-	bool		is_ready;		/* attached */
-	bool		is_retiring;
-	bool		holds_slow_run; /* nothing may be put behind it */
-	Oid			role;			/* InvalidOid: the supervisor */
+	WorkerLoad	load;
 	BackgroundWorkerHandle *handle; /* NULL: adopted */
-	TimestampTz started_at;
 	TimestampTz left_at;		/* it was gone when we looked; 0: it is not */
-	int64		average_us;		/* of its runs without a task */
-	int			count;			/* dispatched to it and not yet ended */
 	dlist_head	dispatched;		/* RunEntry.list_node */
 } PoolWorker;
 
@@ -47,7 +41,7 @@ extern TimestampTz pool_tend(TimestampTz now);
 /* Is there something for pool_tend() to see? */
 extern bool pool_has_news(void);
 
-/* Hand an entry to a worker; the caller wakes the slot. */
+/* Hand an entry that was chosen to its worker; the caller wakes the slot. */
 extern void pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment);
 
 /* At start: an entry is in a worker's hands already. */

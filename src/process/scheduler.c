@@ -147,16 +147,16 @@ scheduler_turn(TimestampTz now)
 	}
 	intake_take_news();
 	next = pool_tend(now);
-	next = Min(next, recovery_turn(now));
+	next = earlier(next, recovery_turn(now));
 	intake_read(now);
 	leave_if_orphaned();
-	next = Min(next, leader_turn(now));
-	next = Min(next, ready_advance(now));
-	next = Min(next, expire_turn(now));
-	next = Min(next, dispatch_turn(taskly_now()));
-	next = Min(next, leader_warm_up(now));
-	next = Min(next, dispatch_watch(now));
-	next = Min(next, counts_turn(now));
+	next = earlier(next, leader_turn(now));
+	next = earlier(next, ready_advance(now));
+	next = earlier(next, expire_turn(now));
+	next = earlier(next, dispatch_turn(taskly_now()));
+	next = earlier(next, leader_warm_up(now));
+	next = earlier(next, dispatch_watch(now));
+	next = earlier(next, counts_turn(now));
 	/*
 	 * What has come up in this turn is for the next one. The latch alone does
 	 * not tell: a wait for a lock or a standby may have reset it.

@@ -189,7 +189,8 @@ take_assignment(bool *is_blocked)
 static void
 report(const Outcome *outcome)
 {
-	slot_report(my_slot, outcome, 1);
+	slot_add_outcome(my_slot, outcome, InvalidXLogRecPtr);
+	slot_report(my_slot);
 	if (outcome->kind == OUTCOME_ENDED)
 		database_tell_finished();
 	slot_count_run(my_slot, taskly_now());

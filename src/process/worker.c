@@ -5,7 +5,8 @@
  *
  * It logged in as that role and cannot become another. It takes assignments
  * from its slot, runs them, and reports outcomes once they are durable: when
- * its ring is empty, or a slice of time has passed.
+ * its ring is empty, or a slice of time has passed. When a run behind them
+ * takes long, the scheduler reports them in its stead.
  *
  * Leaves when asked to retire, when idle for long, or after many runs; what is
  * left in its ring is taken back by the scheduler.
@@ -32,7 +33,6 @@
 #define MAX_UNREPORTED	1024
 
 static int	my_slot = -1;
-static Outcome unreported[MAX_UNREPORTED];
 static int	unreported_count = 0;
 
 /* Make durable what was done, then tell: nobody hears of it before. */
@@ -42,7 +42,7 @@ report_outcomes(void)
 	if (unreported_count == 0)
 		return;
 	session_flush();
-	slot_report(my_slot, unreported, unreported_count);
+	slot_report(my_slot);
 	unreported_count = 0;
 	database_tell_finished();
 	pgstat_report_stat(false);
@@ -60,7 +60,7 @@ static bool
 work(void)
 {
 	Assignment	assignment;
-	Outcome    *outcome;
+	Outcome		outcome;
 	int64		slice_began_us = taskly_monotonic_us();
 	bool		did_work = false;
 
@@ -68,15 +68,16 @@ work(void)
 		   slot_next_assignment(my_slot, &assignment))
 	{
 		CHECK_FOR_INTERRUPTS();
-		/* What is done must not wait behind a run that takes long. */
+		/* What is done should be known before a run that takes long. */
 		if (assignment.is_slow)
 			report_outcomes();
-		outcome = &unreported[unreported_count++];
-		executor_run(&assignment, outcome);
+		executor_run(&assignment, &outcome);
+		slot_add_outcome(my_slot, &outcome, session_durable_at());
+		unreported_count++;
 		slot_count_run(my_slot, taskly_now());
 		did_work = true;
 
-		if (unreported_count == MAX_UNREPORTED || wants_attention(outcome) ||
+		if (unreported_count == MAX_UNREPORTED || wants_attention(&outcome) ||
 			taskly_monotonic_us() - slice_began_us >= taskly_flush_after_ms * INT64CONST(1000))
 		{
 			report_outcomes();

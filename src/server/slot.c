@@ -14,7 +14,8 @@
  * Who reserves and frees: the scheduler, under shmem_slots_lock(). Who attaches
  * and leaves: the process. The rings need no lock: assignments are pushed by
  * the scheduler only and popped, with compare-and-swap, by the worker or (to
- * take one back) by the scheduler; outcomes have one writer and one reader.
+ * take one back) by the scheduler; outcomes have one writer and one reader, and
+ * either says up to where they may be taken.
  *
  *-------------------------------------------------------------------------
  */
@@ -54,8 +55,10 @@ typedef struct WorkerSlot
 
 	pg_atomic_uint64 assign_head;	/* next to pop */
 	pg_atomic_uint64 assign_tail;	/* next to push */
-	pg_atomic_uint64 outcome_head;
-	pg_atomic_uint64 outcome_tail;
+	pg_atomic_uint64 outcome_head;	/* next to take */
+	pg_atomic_uint64 outcome_tail;	/* reported up to here: may be taken */
+	pg_atomic_uint64 outcome_done;	/* written up to here */
+	pg_atomic_uint64 durable_at;	/* WAL position of the latest one written */
 	Assignment	assignments[SLOT_ASSIGNMENTS];
 	Outcome		outcomes[SLOT_OUTCOMES];
 } WorkerSlot;
@@ -110,6 +113,8 @@ slot_shmem_init(void)
 		pg_atomic_init_u64(&slots[i].assign_tail, 0);
 		pg_atomic_init_u64(&slots[i].outcome_head, 0);
 		pg_atomic_init_u64(&slots[i].outcome_tail, 0);
+		pg_atomic_init_u64(&slots[i].outcome_done, 0);
+		pg_atomic_init_u64(&slots[i].durable_at, 0);
 	}
 }
 
@@ -166,6 +171,8 @@ reserve_locked(int slot, Oid database, Oid role)
 	pg_atomic_write_u64(&s->assign_tail, 0);
 	pg_atomic_write_u64(&s->outcome_head, 0);
 	pg_atomic_write_u64(&s->outcome_tail, 0);
+	pg_atomic_write_u64(&s->outcome_done, 0);
+	pg_atomic_write_u64(&s->durable_at, 0);
 	return s->generation;
 }
 
@@ -316,6 +323,35 @@ slot_has_outcome(int slot)
 	return ring_used(&slots[slot].outcome_head, &slots[slot].outcome_tail) > 0;
 }
 
+/* For either side: the tail moves forward only. */
+static void
+report_up_to(WorkerSlot *s, uint64 done)
+{
+	uint64		tail = pg_atomic_read_u64(&s->outcome_tail);
+
+	while (tail < done &&
+		   !pg_atomic_compare_exchange_u64(&s->outcome_tail, &tail, done))
+		;
+}
+
+bool
+slot_unreported(int slot, uint64 *done, XLogRecPtr *durable_at)
+{
+	WorkerSlot *s = &slots[slot];
+
+	*done = pg_atomic_read_u64(&s->outcome_done);
+	pg_read_barrier();
+	*durable_at = pg_atomic_read_u64(&s->durable_at);
+	return *done > pg_atomic_read_u64(&s->outcome_tail) &&
+		*durable_at != SLOT_DURABLE_LATER;
+}
+
+void
+slot_report_for(int slot, uint64 done)
+{
+	report_up_to(&slots[slot], done);
+}
+
 void
 slot_wake(int slot)
 {
@@ -434,22 +470,28 @@ slot_next_assignment(int slot, Assignment *assignment)
 bool
 slot_outcome_has_room(int slot, int count)
 {
-	return ring_used(&slots[slot].outcome_head, &slots[slot].outcome_tail) +
+	return ring_used(&slots[slot].outcome_head, &slots[slot].outcome_done) +
 		count <= SLOT_OUTCOMES;
 }
 
 void
-slot_report(int slot, const Outcome *outcomes, int count)
+slot_add_outcome(int slot, const Outcome *outcome, XLogRecPtr durable_at)
 {
 	WorkerSlot *s = &slots[slot];
-	uint64		tail = pg_atomic_read_u64(&s->outcome_tail);
+	uint64		done = pg_atomic_read_u64(&s->outcome_done);
 
-	Assert(slot_outcome_has_room(slot, count));
-	for (int i = 0; i < count; i++)
-		s->outcomes[(tail + i) % SLOT_OUTCOMES] = outcomes[i];
+	Assert(slot_outcome_has_room(slot, 1));
+	s->outcomes[done % SLOT_OUTCOMES] = *outcome;
+	pg_atomic_write_u64(&s->durable_at, durable_at);
 	pg_write_barrier();
-	pg_atomic_write_u64(&s->outcome_tail, tail + count);
-	(void) wake_owner(s);
+	pg_atomic_write_u64(&s->outcome_done, done + 1);
+}
+
+void
+slot_report(int slot)
+{
+	report_up_to(&slots[slot], pg_atomic_read_u64(&slots[slot].outcome_done));
+	(void) wake_owner(&slots[slot]);
 }
 
 void

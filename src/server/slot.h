@@ -16,10 +16,14 @@
 #define TASKLY_SLOT_H
 
 #include "taskly.h"
+#include "access/xlogdefs.h"
 #include "storage/itemptr.h"
 
 #define SLOT_ASSIGNMENTS	1024	/* both powers of two */
 #define SLOT_OUTCOMES		4096
+
+/* Durable only when the worker says so: a standby has to confirm. */
+#define SLOT_DURABLE_LATER	((XLogRecPtr) PG_UINT64_MAX)
 
 /* One run to execute. */
 typedef struct Assignment
@@ -104,6 +108,13 @@ extern int	slot_assigned(int slot);
 extern bool slot_take_back(int slot, Assignment *assignment);
 extern bool slot_take_outcome(int slot, Outcome *outcome);
 extern bool slot_has_outcome(int slot);
+
+/*
+ * What a worker has done and not reported, behind a run that takes long: may be
+ * reported for it, up to done, once WAL is flushed up to durable_at.
+ */
+extern bool slot_unreported(int slot, uint64 *done, XLogRecPtr *durable_at);
+extern void slot_report_for(int slot, uint64 done);
 extern void slot_wake(int slot);
 
 /* Wake the processes of all slots, of all databases. */
@@ -124,7 +135,10 @@ extern void slot_set_ready(int slot);
 extern bool slot_is_retiring(int slot);
 extern bool slot_next_assignment(int slot, Assignment *assignment);
 extern bool slot_outcome_has_room(int slot, int count);
-extern void slot_report(int slot, const Outcome *outcomes, int count);
+
+/* Write an outcome down; report all of them, once they are durable. */
+extern void slot_add_outcome(int slot, const Outcome *outcome, XLogRecPtr durable_at);
+extern void slot_report(int slot);
 extern void slot_count_run(int slot, TimestampTz now);
 
 /* --- demand among databases ----------------------------------------- */

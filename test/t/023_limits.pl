@@ -71,6 +71,41 @@ is(sql(q{SELECT count(*) > 0 FROM taskly.runs WHERE owner = 'alice'::regrole AND
 clear();
 
 # ---------------------------------------------------------------------------------------------
+# Behind a run that turns out slow
+# ---------------------------------------------------------------------------------------------
+
+# Nothing is known of these tasks, so a worker gets several at once.
+sql(q{
+	SELECT taskly.define('slow', 'SELECT pg_sleep(4)');
+	SELECT taskly.define('fast ' || n, 'SELECT 1') FROM generate_series(1, 7) n});
+sql(q{
+	BEGIN;
+	SELECT taskly.enqueue('slow');
+	SELECT taskly.enqueue('fast ' || n) FROM generate_series(1, 7) n;
+	COMMIT});
+polls(q{SELECT count(*) FROM taskly.runs WHERE task LIKE 'fast%' AND status = 'succeeded'}, '7', 'fast runs get done');
+is(sql(q{SELECT status FROM taskly.runs WHERE task = 'slow'}), 'running', 'while a slow one that came first goes on');
+cmp_ok(sql(q{SELECT extract(epoch FROM max(started_at - queued_at)) FROM taskly.runs WHERE task LIKE 'fast%'}),
+	'<', 0.5, 'it did not hold them up for long');
+clear();
+
+# What a worker has done before it came to a slow run is known: its queue has room.
+sql(q{SELECT taskly.create_queue('narrow', max_running => 1); SELECT taskly.submit('SELECT pg_sleep(1)')});
+polls(q{SELECT count(*) FROM taskly.runs WHERE status = 'running'}, '1', 'one worker is busy');
+sql(q{
+	SELECT taskly.define('narrow', 'SELECT 1', queue => 'narrow');
+	SELECT taskly.define('slow, too', 'SELECT pg_sleep(4)');
+	BEGIN;
+	SELECT taskly.enqueue('narrow');
+	SELECT taskly.enqueue('slow, too');
+	SELECT taskly.enqueue('narrow');
+	COMMIT});
+polls(q{SELECT count(*) FROM taskly.runs WHERE task = 'narrow' AND status = 'succeeded'}, '2', 'a queue with room for one is worked off');
+is(sql(q{SELECT status FROM taskly.runs WHERE task = 'slow, too'}), 'running',
+	'although the worker that ran the first has come to a slow one');
+clear();
+
+# ---------------------------------------------------------------------------------------------
 # taskly.enabled
 # ---------------------------------------------------------------------------------------------
 

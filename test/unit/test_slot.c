@@ -190,6 +190,41 @@ test_refill_mark(int slot)
 }
 
 static void
+report(int slot, const Outcome *outcomes, int count)
+{
+	for (int i = 0; i < count; i++)
+		slot_add_outcome(slot, &outcomes[i], 1);
+	slot_report(slot);
+}
+
+/* What is done behind a slow run can be reported for the worker, then once only. */
+static void
+test_reported_for(int slot)
+{
+	Outcome		o = {.run_id = 1};
+	uint64		done;
+	XLogRecPtr	durable_at;
+
+	ok(!slot_unreported(slot, &done, &durable_at), "nothing is unreported at first");
+	slot_add_outcome(slot, &o, 10);
+	o.run_id = 2;
+	slot_add_outcome(slot, &o, 20);
+	ok(!slot_has_outcome(slot) && !slot_take_outcome(slot, &o), "what is not reported is not seen");
+	ok(slot_unreported(slot, &done, &durable_at) && durable_at == 20,
+	   "its durability is that of the latest");
+	o.run_id = 3;
+	slot_add_outcome(slot, &o, SLOT_DURABLE_LATER);
+	slot_report_for(slot, done);
+	ok(slot_take_outcome(slot, &o) && o.run_id == 1 && slot_take_outcome(slot, &o) && o.run_id == 2 &&
+	   !slot_take_outcome(slot, &o), "what is reported for the worker is seen, and no more");
+	ok(!slot_unreported(slot, &done, &durable_at), "what waits for a standby is the worker's to report");
+	slot_report(slot);
+	slot_report_for(slot, done - 1);
+	ok(slot_take_outcome(slot, &o) && o.run_id == 3 && !slot_take_outcome(slot, &o),
+	   "the worker reports the rest");
+}
+
+static void
 test_outcomes(int slot)
 {
 	static Outcome batch[SLOT_OUTCOMES];
@@ -209,7 +244,7 @@ test_outcomes(int slot)
 		{
 			for (int j = 0; j < count; j++)
 				batch[j].run_id = ++in;
-			slot_report(slot, batch, count);
+			report(slot, batch, count);
 		}
 		for (count = tap_random(SLOT_OUTCOMES); count > 0 && slot_take_outcome(slot, &o); count--)
 			in_order = in_order && o.run_id == ++out;
@@ -304,11 +339,17 @@ worker(void *arg)
 			continue;
 		}
 		if (count == 0 && was_over)
+		{
+			slot_report(slot);
 			return NULL;
+		}
 		if (count > 0 && slot_outcome_has_room(slot, count))
 		{
-			slot_report(slot, batch, count);
+			for (int i = 0; i < count; i++)
+				slot_add_outcome(slot, &batch[i], 1);
 			count = 0;
+			if (was_over || last % 2 == 0)
+				slot_report(slot);
 		}
 		else
 			sched_yield();
@@ -354,6 +395,8 @@ test_both(int slot)
 	int64		last = 0;
 	int64		sums[3] = {0};
 	bool		is_right = true;
+	uint64		done;
+	XLogRecPtr	durable_at;
 
 	pthread_create(&thread, NULL, worker, &slot);
 	while (id < RUNS)
@@ -362,6 +405,8 @@ test_both(int slot)
 			id++;
 		if (tap_random(4) == 0)
 			is_right = take_some_back(slot, &last) && is_right;
+		if (tap_random(4) == 0 && slot_unreported(slot, &done, &durable_at))
+			slot_report_for(slot, done);
 		is_right = collect_outcomes(slot) && is_right;
 		if (slot_assigned(slot) == SLOT_ASSIGNMENTS)
 			sched_yield();
@@ -397,6 +442,7 @@ main(void)
 	test_assignments(slot);
 	test_refill_mark(slot);
 	test_outcomes(slot);
+	test_reported_for(slot);
 	test_demand();
 	test_both(slot);
 	return tap_done();

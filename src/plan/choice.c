@@ -1,0 +1,322 @@
+/*-------------------------------------------------------------------------
+ *
+ * choice.c
+ *	  The decisions of dispatch.
+ *
+ * Functions of ready, throttle and task_plan alone: no process, ring or latch
+ * is known here.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "nodes/pg_list.h"
+#include "utils/timestamp.h"
+
+#include "plan/choice.h"
+
+/* Runs shorter than this may be put several ahead, up to so much work. */
+#define SHORT_RUN_US		1000
+#define WORK_AHEAD_US		8000
+#define MAX_AHEAD			800
+/* Of runs that nothing is known of, so many: one that is slow gives them up. */
+#define MAX_UNKNOWN_AHEAD	64
+/* A run that takes longer gives up what waits behind it. */
+#define SLOW_RUN_US			5000
+/* Work that is too little to start another process for. */
+#define BACKLOG_WORTH_A_WORKER_US	10000
+#define UNKNOWN_DURATION_US	100000
+/* How long a role keeps its only worker while others have none. */
+#define QUANTUM_US			USECS_PER_SEC
+
+/* ------------------------------------------------------------------------
+ * Which run next
+ * ------------------------------------------------------------------------ */
+
+/* May a run of this line start, as far as its queue is concerned? */
+static inline bool
+line_is_open(const ReadyLine *line)
+{
+	return !ready_line_is_empty(line) && throttle_has_room(line->queue);
+}
+
+/*
+ * The line whose turn it is among those of a role; of any role's, for the
+ * supervisor. NULL: nothing may start.
+ */
+static ReadyLine *
+pick_line(Oid role)
+{
+	bool		is_shell = !OidIsValid(role);
+	ReadyLine  *best = NULL;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, ready_lines())
+	{
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+
+		if (line->is_shell != is_shell || (!is_shell && line->owner != role) ||
+			!line_is_open(line))
+			continue;
+		if (best == NULL || line->last_pick < best->last_pick)
+			best = line;
+	}
+	return best;
+}
+
+/* What is known of a run's task; NULL: nothing, or it has none. */
+static TaskPlan *
+plan_of(const RunEntry *entry)
+{
+	return entry->task_id ? task_plan_find(entry->task_id) : NULL;
+}
+
+/* How many runs like this one a worker may have in its hands before it. */
+static int
+limit_ahead(int64 expected_us)
+{
+	if (expected_us == 0)
+		return MAX_UNKNOWN_AHEAD;
+	if (expected_us >= SHORT_RUN_US)
+		return 1;
+	return Min(MAX_AHEAD, WORK_AHEAD_US / expected_us);
+}
+
+bool
+choice_next(const WorkerLoad *worker, Choice *choice)
+{
+	ReadyLine  *line = pick_line(worker->role);
+	RunEntry   *entry;
+	int64		expected_us;
+
+	if (line == NULL)
+		return false;
+	choice->line = line;
+	choice->entry = entry = ready_line_first(line);
+	choice->plan = plan_of(entry);
+	if (entry->task_id == 0)
+		expected_us = worker->average_us;
+	else
+		expected_us = choice->plan ? choice->plan->average_us : 0;
+	choice->is_slow = expected_us >= SHORT_RUN_US;
+	choice->blocks_worker = choice->is_slow || entry->is_suspect;
+
+	/* The supervisor starts each at once. */
+	if (worker->count == 0 || !OidIsValid(worker->role))
+		return true;
+	return !worker->holds_slow_run && !choice->blocks_worker &&
+		worker->count < limit_ahead(expected_us);
+}
+
+static void
+take_in_hand(WorkerLoad *worker, RunEntry *entry, TaskPlan *plan)
+{
+	ready_take(entry);
+	throttle_start(entry->queue);
+	if (plan != NULL)
+		plan->running++;
+	worker->count++;
+}
+
+void
+choice_take(WorkerLoad *worker, const Choice *choice)
+{
+	static int64 picks = 0;
+
+	choice->line->last_pick = ++picks;
+	take_in_hand(worker, choice->entry, choice->plan);
+	if (choice->blocks_worker)
+		worker->holds_slow_run = true;
+}
+
+void
+choice_adopt(WorkerLoad *worker, RunEntry *entry)
+{
+	take_in_hand(worker, entry, plan_of(entry));
+}
+
+void
+choice_release(WorkerLoad *worker, RunEntry *entry)
+{
+	TaskPlan   *plan = plan_of(entry);
+
+	if (--worker->count == 0)
+		worker->holds_slow_run = false;
+	throttle_end(entry->queue);
+	/* Not counted: handed over before its task was known. */
+	if (plan != NULL && plan->running > 0)
+		plan->running--;
+}
+
+/* One run for each worker that can take one; false: none could. */
+static bool
+hand_out_once(WorkerLoad *const *workers, int count, HandOver hand_over, void *arg)
+{
+	bool		progress = false;
+
+	for (int i = 0; i < count; i++)
+	{
+		Choice		choice;
+
+		if (workers[i] == NULL || !choice_next(workers[i], &choice))
+			continue;
+		choice_take(workers[i], &choice);
+		hand_over(i, &choice, arg);
+		progress = true;
+	}
+	return progress;
+}
+
+void
+choice_hand_out(WorkerLoad *const *workers, int count, HandOver hand_over, void *arg)
+{
+	while (hand_out_once(workers, count, hand_over, arg))
+		;
+}
+
+bool
+choice_has_more(Oid role)
+{
+	return pick_line(role) != NULL;
+}
+
+bool
+choice_is_slow(TimestampTz started_at, TimestampTz now)
+{
+	return now - started_at >= SLOW_RUN_US;
+}
+
+/* ------------------------------------------------------------------------
+ * Who needs a worker
+ * ------------------------------------------------------------------------ */
+
+/* Due runs of a role that may start, and the time they should take. */
+static int64
+backlog_of(Oid role, int64 *work_us)
+{
+	int64		count = 0;
+	dlist_iter	iter;
+
+	*work_us = 0;
+	dlist_foreach(iter, ready_lines())
+	{
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+		const TaskPlan *plan;
+		int64		expected_us;
+
+		if (line->is_shell || line->owner != role || !line_is_open(line))
+			continue;
+		plan = plan_of(ready_line_first(line));
+		expected_us = plan && plan->average_us ? plan->average_us : UNKNOWN_DURATION_US;
+		count += line->count;
+		*work_us += line->count * expected_us;
+	}
+	return count;
+}
+
+static bool
+needs_another_worker(Oid role, int workers, int starting)
+{
+	int64		work_us;
+	int64		count = backlog_of(role, &work_us);
+
+	if (count <= starting)
+		return false;
+	return workers == 0 ||
+		work_us > (int64) workers * BACKLOG_WORTH_A_WORKER_US;
+}
+
+Oid
+choice_neediest_role(const List *asked, CountRole count_role)
+{
+	Oid			result = InvalidOid;
+	int			fewest = INT_MAX;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, ready_lines())
+	{
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+		int			starting;
+		int			workers;
+
+		if (line->is_shell || ready_line_is_empty(line) ||
+			list_member_oid(asked, line->owner))
+			continue;
+		workers = count_role(line->owner, &starting);
+		if (workers < fewest && needs_another_worker(line->owner, workers, starting))
+		{
+			fewest = workers;
+			result = line->owner;
+		}
+	}
+	return result;
+}
+
+/* ------------------------------------------------------------------------
+ * Who gives one up
+ * ------------------------------------------------------------------------ */
+
+static int
+count_of_role(WorkerLoad *const *workers, int count, Oid role)
+{
+	int			result = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (workers[i] != NULL && workers[i]->role == role && !workers[i]->is_retiring)
+			result++;
+	}
+	return result;
+}
+
+/*
+ * An idle worker; else one of the role that has most, of these the one that has
+ * served longest; -1: all come or go.
+ */
+static int
+richest_worker(WorkerLoad *const *workers, int count, int *most)
+{
+	int			victim = -1;
+
+	*most = 0;
+	for (int i = 0; i < count; i++)
+	{
+		int			of_role;
+
+		if (workers[i] == NULL || !workers[i]->is_ready || workers[i]->is_retiring)
+			continue;
+		of_role = count_of_role(workers, count, workers[i]->role);
+		if (workers[i]->count == 0)
+			of_role = INT_MAX;
+		if (of_role > *most ||
+			(of_role == *most && workers[i]->started_at < workers[victim]->started_at))
+		{
+			victim = i;
+			*most = of_role;
+		}
+	}
+	return victim;
+}
+
+/*
+ * A role with two more than the one in need gives one up; for one in need that
+ * has none, a worker that has served its quantum.
+ */
+int
+choice_victim(WorkerLoad *const *workers, int count, int fewest,
+			  TimestampTz now, TimestampTz *look_again_at)
+{
+	int			most;
+	int			victim = richest_worker(workers, count, &most);
+
+	if (victim < 0 || (int64) most >= (int64) fewest + 2)
+		return victim;
+	if (fewest > 0)
+		return -1;
+	if (now - workers[victim]->started_at >= QUANTUM_US)
+		return victim;
+	*look_again_at = Min(*look_again_at, workers[victim]->started_at + QUANTUM_US);
+	return -1;
+}

@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * choice.h
+ *	  Who does what next: the decisions of dispatch, without its deeds.
+ *
+ * Queues take turns; within a queue the order key decides. A worker gets one
+ * run at a time, or several ahead when they are known to be short or nothing
+ * is known of them, so that no fast run waits long behind a slow one. A worker
+ * goes to the role that has fewest.
+ *
+ * The scheduler plays this with processes, a simulation without.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_CHOICE_H
+#define TASKLY_CHOICE_H
+
+#include "taskly.h"
+#include "nodes/pg_list.h"
+#include "plan/ready.h"
+#include "plan/task_plan.h"
+
+/* A worker, and what it has in its hands. */
+typedef struct WorkerLoad
+{
+	Oid			role;			/* InvalidOid: the supervisor */
+	bool		is_ready;		/* attached */
+	bool		is_retiring;
+	bool		holds_slow_run; /* nothing may be put behind it */
+	int			count;			/* runs handed to it and not yet ended */
+	int64		average_us;		/* of its runs without a task; 0: not known */
+	TimestampTz started_at;
+} WorkerLoad;
+
+/* A run that is to be handed to a worker. */
+typedef struct Choice
+{
+	RunEntry   *entry;
+	ReadyLine  *line;
+	TaskPlan   *plan;			/* NULL: without a task, or nothing known of it */
+	bool		is_slow;		/* known to take its time */
+	bool		blocks_worker;	/* nothing may be put behind it */
+} Choice;
+
+/* --- which run next ------------------------------------------------- */
+
+/* What a worker should be handed now; false: nothing. */
+extern bool choice_next(const WorkerLoad *worker, Choice *choice);
+
+/* It is handed over. */
+extern void choice_take(WorkerLoad *worker, const Choice *choice);
+
+/* A waiting run is found in a worker's hands already. */
+extern void choice_adopt(WorkerLoad *worker, RunEntry *entry);
+
+/* A run has left the worker's hands, in whatever way. */
+extern void choice_release(WorkerLoad *worker, RunEntry *entry);
+
+/*
+ * Hand out what can be, one run after another to each worker in turn. NULL
+ * among the workers: it cannot take any now. Each run is in its worker's hands
+ * before hand_over is called.
+ */
+typedef void (*HandOver) (int worker, const Choice *choice, void *arg);
+extern void choice_hand_out(WorkerLoad *const *workers, int count,
+							HandOver hand_over, void *arg);
+
+/* Is there a run for one more worker of a role? */
+extern bool choice_has_more(Oid role);
+
+/* Is it time to take back what waits behind the run that a worker is at? */
+extern bool choice_is_slow(TimestampTz started_at, TimestampTz now);
+
+/* --- who needs a worker, and who gives one up ----------------------- */
+
+/* Workers of a role that do not retire: all, and those not yet ready. */
+typedef int (*CountRole) (Oid role, int *starting);
+
+/* The role in need that has fewest workers, of those not asked for yet. */
+extern Oid	choice_neediest_role(const List *asked, CountRole count_role);
+
+/*
+ * Who makes room for a role in need that has `fewest` workers; -1: nobody now,
+ * perhaps at *look_again_at. NULL among the workers: not ours to give.
+ */
+extern int	choice_victim(WorkerLoad *const *workers, int count, int fewest,
+						  TimestampTz now, TimestampTz *look_again_at);
+
+#endif							/* TASKLY_CHOICE_H */

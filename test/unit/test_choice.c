@@ -1,0 +1,432 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_choice.c
+ *	  The decisions of dispatch: who gets which run, who needs a worker, who
+ *	  gives one up.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/timestamp.h"
+
+#include "fake_backend.h"
+#include "plan/choice.h"
+#include "tap.h"
+
+#define ALICE		((Oid) 10)
+#define BOB			((Oid) 11)
+#define CAROL		((Oid) 12)
+#define MAX_RUNS	2000
+
+/* Tasks by what is known of their durations. */
+enum
+{
+	TASK_UNKNOWN = 1,
+	TASK_SHORT,					/* 100 us */
+	TASK_TINY,					/* 1 us */
+	TASK_SLOW					/* 20 ms */
+};
+
+static TimestampTz now = 1000000;
+static int64 last_run = 0;
+
+bool
+run_status_is_failure(RunStatus status)
+{
+	return status == RUN_FAILED;
+}
+
+bool
+list_member_oid(const List *list, Oid datum)
+{
+	for (int i = 0; list != NULL && i < list->length; i++)
+	{
+		if (list->elements[i].oid_value == datum)
+			return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------------
+ * A stage to play on
+ * ------------------------------------------------------------------------ */
+
+static void
+begin_scene(void)
+{
+	ready_forget_waiting();
+	for (int queue = 1; queue <= 3; queue++)
+	{
+		throttle_set(queue, QUEUE_FIFO, 0, 0, false);
+		throttle_find(queue)->running = 0;
+	}
+	task_plan_set(TASK_UNKNOWN, false, false, 0)->average_us = 0;
+	task_plan_set(TASK_SHORT, false, false, 0)->average_us = 100;
+	task_plan_set(TASK_TINY, false, false, 0)->average_us = 1;
+	task_plan_set(TASK_SLOW, false, false, 0)->average_us = 20000;
+}
+
+static WaitingRun
+make_run(int64 task_id, Oid owner)
+{
+	WaitingRun	run = {0};
+
+	run.run_id = ++last_run;
+	run.task_id = task_id;
+	run.due_at = now;
+	run.deadline_at = DT_NOEND;
+	run.owner = owner;
+	return run;
+}
+
+static int64
+put(int queue, int64 task_id, Oid owner, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		WaitingRun	run = make_run(task_id, owner);
+
+		ready_put(throttle_find(queue), &run, now);
+	}
+	return last_run;
+}
+
+static WorkerLoad
+make_worker(Oid role)
+{
+	WorkerLoad	worker = {.role = role, .is_ready = true, .started_at = now};
+
+	return worker;
+}
+
+/* What was handed out: to whom, in order. */
+static int	handed_to[MAX_RUNS];
+static int64 handed[MAX_RUNS];
+static int	handed_count;
+
+static void
+note(int worker, const Choice *choice, void *arg)
+{
+	handed_to[handed_count] = worker;
+	handed[handed_count++] = choice->entry->run_id;
+	if (choice->entry->state != ENTRY_DISPATCHED)
+		handed_count = MAX_RUNS;	/* and the test fails */
+}
+
+static int
+hand_out(WorkerLoad *workers, int count)
+{
+	WorkerLoad *pointers[8];
+
+	for (int i = 0; i < count; i++)
+		pointers[i] = workers[i].is_ready ? &workers[i] : NULL;
+	handed_count = 0;
+	choice_hand_out(pointers, count, note, NULL);
+	return handed_count;
+}
+
+static void
+finish_all(WorkerLoad *worker)
+{
+	for (int64 id = 1; id <= last_run; id++)
+	{
+		RunEntry   *entry = ready_find(id);
+
+		if (entry != NULL && entry->state == ENTRY_DISPATCHED)
+		{
+			choice_release(worker, entry);
+			ready_remove(entry);
+		}
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Which run next
+ * ------------------------------------------------------------------------ */
+
+static void
+test_turns(void)
+{
+	WorkerLoad	worker = make_worker(ALICE);
+	int			served[4] = {0};
+	int			longest = 0;
+	int			row = 0;
+
+	begin_scene();
+	put(1, TASK_TINY, ALICE, 60);
+	put(2, TASK_TINY, ALICE, 20);
+	put(3, TASK_TINY, ALICE, 20);
+	put(3, TASK_TINY, BOB, 5);
+	hand_out(&worker, 1);
+	ok(handed_count == 100 && worker.count == 100, "a worker gets all runs of its role, and of no other");
+	for (int i = 0; i < 60; i++)
+	{
+		int			queue = ready_find(handed[i])->queue->queue_id;
+
+		row = i > 0 && ready_find(handed[i - 1])->queue->queue_id == queue ? row + 1 : 1;
+		longest = Max(longest, row);
+		served[queue]++;
+	}
+	ok(served[1] == 20 && served[2] == 20 && served[3] == 20 && longest == 1,
+	   "queues take turns, whatever their length");
+	finish_all(&worker);
+	ok(worker.count == 0 && throttle_find(1)->running == 0 &&
+	   task_plan_find(TASK_TINY)->running == 0, "what ends is out of all counts");
+}
+
+static void
+test_limits(void)
+{
+	WorkerLoad	workers[2] = {make_worker(ALICE), make_worker(ALICE)};
+
+	begin_scene();
+	throttle_set(1, QUEUE_FIFO, 0, 3, false);
+	throttle_set(2, QUEUE_FIFO, 0, 0, true);
+	put(1, TASK_TINY, ALICE, 10);
+	put(2, TASK_TINY, ALICE, 10);
+	ok(hand_out(workers, 2) == 3 && throttle_find(1)->running == 3,
+	   "no more than a queue's limit are handed out, and none of a paused one");
+	ok(!choice_has_more(ALICE), "and there is no more to be had");
+	choice_release(&workers[handed_to[0]], ready_find(handed[0]));
+	ready_remove(ready_find(handed[0]));
+	ok(hand_out(workers, 2) == 1, "one that ends makes room for one");
+	ok(task_plan_find(TASK_TINY)->running == 3, "a task knows how many of its runs are in hand");
+	finish_all(&workers[0]);
+	finish_all(&workers[1]);
+}
+
+/* How many runs of a task a worker is given at once; it has one of another task already. */
+static int
+given_ahead(int64 task_id, int64 task_before)
+{
+	WorkerLoad	worker = make_worker(ALICE);
+
+	begin_scene();
+	if (task_before != 0)
+	{
+		put(1, task_before, ALICE, 1);
+		hand_out(&worker, 1);
+	}
+	put(1, task_id, ALICE, 1000);
+	hand_out(&worker, 1);
+	finish_all(&worker);
+	return handed_count;
+}
+
+static void
+test_ahead(void)
+{
+	WorkerLoad	worker = make_worker(ALICE);
+
+	ok(given_ahead(TASK_TINY, 0) == 800, "of tiny runs, hundreds are put ahead");
+	ok(given_ahead(TASK_SHORT, 0) == 80, "of short ones, a few milliseconds of work");
+	ok(given_ahead(TASK_UNKNOWN, 0) == 64, "of those that nothing is known of, some");
+	ok(given_ahead(TASK_SLOW, 0) == 1, "of slow ones, one");
+	ok(given_ahead(TASK_TINY, TASK_SLOW) == 0, "behind a slow one goes nothing");
+	ok(given_ahead(TASK_SLOW, TASK_TINY) == 0, "a slow one goes behind nothing");
+	ok(given_ahead(TASK_SHORT, TASK_UNKNOWN) == 79, "behind one that nothing is known of goes more");
+
+	begin_scene();
+	worker.average_us = 1000;
+	put(1, 0, ALICE, 10);
+	ok(hand_out(&worker, 1) == 1, "runs without a task are judged by the worker's last ones");
+	finish_all(&worker);
+	ok(!worker.holds_slow_run, "an empty worker holds nothing slow");
+	worker.average_us = 999;
+	put(1, 0, ALICE, 10);
+	ok(hand_out(&worker, 1) == 8, "a millisecond is slow, less is not");
+	worker.holds_slow_run = true;
+	choice_release(&worker, ready_find(handed[0]));
+	ready_remove(ready_find(handed[0]));
+	ok(worker.holds_slow_run && hand_out(&worker, 1) == 0,
+	   "a run that turned out slow is waited for, whatever else ends");
+	finish_all(&worker);
+	ok(!choice_is_slow(now, now + 4999) && choice_is_slow(now, now + 5000), "5 ms turn a run into a slow one");
+}
+
+static void
+test_suspect(void)
+{
+	WorkerLoad	worker = make_worker(ALICE);
+	WaitingRun	suspect = make_run(TASK_TINY, ALICE);
+
+	begin_scene();
+	suspect.is_suspect = true;
+	ready_put(throttle_find(1), &suspect, now);
+	put(1, TASK_TINY, ALICE, 10);
+	ok(hand_out(&worker, 1) == 1 && handed[0] == suspect.run_id, "behind a suspect goes nothing");
+	finish_all(&worker);
+	hand_out(&worker, 1);
+	suspect.run_id = ++last_run;
+	ready_put(throttle_find(1), &suspect, now);
+	ok(hand_out(&worker, 1) == 0, "and a suspect goes behind nothing");
+	finish_all(&worker);
+	ready_forget_waiting();
+}
+
+static void
+test_workers(void)
+{
+	WorkerLoad	workers[3] = {make_worker(ALICE), make_worker(BOB), make_worker(ALICE)};
+	WorkerLoad	supervisor = make_worker(InvalidOid);
+	WaitingRun	run = make_run(TASK_UNKNOWN, ALICE);
+	Choice		choice;
+
+	begin_scene();
+	put(1, TASK_SLOW, ALICE, 5);
+	put(1, TASK_SLOW, BOB, 5);
+	ok(hand_out(workers, 3) == 3 && workers[0].count == 1 && workers[1].count == 1 &&
+	   workers[2].count == 1, "each worker gets one");
+	workers[1].is_ready = false;
+	finish_all(&workers[0]);
+	workers[0].count = workers[1].count = workers[2].count = 0;
+	workers[0].holds_slow_run = workers[2].holds_slow_run = false;
+	ok(hand_out(workers, 3) == 2, "one that takes none gets none");
+	finish_all(&workers[0]);
+
+	ready_forget_waiting();
+	run.is_shell = true;
+	ready_put(throttle_find(1), &run, now);
+	run.run_id = ++last_run;
+	run.owner = BOB;
+	ready_put(throttle_find(1), &run, now);
+	ok(!choice_has_more(ALICE) && choice_has_more(InvalidOid), "shell runs are for the supervisor");
+	for (int i = 0; i < 2; i++)
+	{
+		if (choice_next(&supervisor, &choice))
+			choice_take(&supervisor, &choice);
+	}
+	ok(supervisor.count == 2, "which takes those of all roles, and at once");
+	finish_all(&supervisor);
+}
+
+/* ------------------------------------------------------------------------
+ * Who needs a worker
+ * ------------------------------------------------------------------------ */
+
+static int	crew[3];			/* of Alice, Bob, Carol */
+static int	crew_starting[3];
+
+static int
+count_crew(Oid role, int *starting)
+{
+	*starting = crew_starting[role - ALICE];
+	return crew[role - ALICE];
+}
+
+static void
+set_crew(int alice, int bob, int carol)
+{
+	crew[0] = alice;
+	crew[1] = bob;
+	crew[2] = carol;
+	memset(crew_starting, 0, sizeof(crew_starting));
+}
+
+static Oid
+neediest(void)
+{
+	return choice_neediest_role(NIL, count_crew);
+}
+
+static void
+test_need(void)
+{
+	List	   *asked = calloc(1, offsetof(List, initial_elements) + sizeof(ListCell));
+
+	begin_scene();
+	set_crew(0, 0, 0);
+	ok(neediest() == InvalidOid, "with nothing to do nobody needs a worker");
+	put(1, TASK_TINY, ALICE, 1);
+	ok(neediest() == ALICE, "the first run needs a worker, however small");
+	crew[0] = crew_starting[0] = 1;
+	ok(neediest() == InvalidOid, "one that is coming is enough for it");
+	set_crew(1, 0, 0);
+	ok(neediest() == InvalidOid, "for less than 10 ms of work no second one is started");
+	put(1, TASK_SHORT, ALICE, 101);
+	ok(neediest() == InvalidOid, "the first of a line says how long each takes");
+	ready_forget_waiting();
+	put(1, TASK_SHORT, ALICE, 101);
+	ok(neediest() == ALICE, "for more it is");
+	crew[0] = 2;
+	ok(neediest() == InvalidOid, "and a third for more than twice as much");
+	put(2, TASK_UNKNOWN, ALICE, 1);
+	ok(neediest() == ALICE, "what is not known counts as a tenth of a second");
+	throttle_set(2, QUEUE_FIFO, 0, 0, true);
+	ok(neediest() == InvalidOid, "what may not start does not count");
+
+	put(1, TASK_SLOW, ALICE, 50);
+	put(1, TASK_SLOW, BOB, 50);
+	put(3, TASK_SLOW, CAROL, 50);
+	set_crew(3, 1, 2);
+	ok(neediest() == BOB, "the neediest is who has fewest");
+	asked->length = 1;
+	asked->elements = asked->initial_elements;
+	asked->elements[0].oid_value = BOB;
+	ok(choice_neediest_role(asked, count_crew) == CAROL, "after it, the next");
+	free(asked);
+}
+
+/* ------------------------------------------------------------------------
+ * Who gives one up
+ * ------------------------------------------------------------------------ */
+
+static int
+victim(WorkerLoad *workers, int count, int fewest, TimestampTz *again)
+{
+	WorkerLoad *pointers[8];
+
+	for (int i = 0; i < count; i++)
+		pointers[i] = OidIsValid(workers[i].role) ? &workers[i] : NULL;
+	*again = DT_NOEND;
+	return choice_victim(pointers, count, fewest, now, again);
+}
+
+static void
+test_victim(void)
+{
+	WorkerLoad	workers[4] = {make_worker(ALICE), make_worker(ALICE), make_worker(ALICE), make_worker(BOB)};
+	TimestampTz again;
+
+	for (int i = 0; i < 4; i++)
+	{
+		workers[i].count = 1;
+		workers[i].started_at = now - 100 - i;
+	}
+	ok(victim(workers, 4, 1, &again) == 2, "of the role that has most, the one that served longest");
+	ok(victim(workers, 4, 2, &again) == -1, "not for a role that would have as many");
+	workers[3].count = 0;
+	ok(victim(workers, 4, 2, &again) == 3, "an idle one is always given up");
+	workers[3].count = 1;
+	workers[3].is_ready = false;
+	workers[2].role = InvalidOid;
+	ok(victim(workers, 4, 0, &again) == 1, "what is not ours, or not ready, is not given");
+
+	workers[1] = make_worker(CAROL);
+	workers[1].count = 1;
+	ok(victim(workers, 2, 0, &again) == -1 && again == workers[0].started_at + USECS_PER_SEC,
+	   "a role's only worker stays for its quantum");
+	workers[0].started_at = now - USECS_PER_SEC;
+	ok(victim(workers, 2, 0, &again) == 0, "and not longer");
+	ok(victim(workers, 2, 1, &again) == -1, "unless the other has one, too");
+	ok(victim(workers, 0, 0, &again) == -1 && again == DT_NOEND, "where nobody is, nobody goes");
+}
+
+int
+main(void)
+{
+	throttle_init();
+	task_plan_init();
+	ready_init(100000, task_plan_is_paused);
+	test_turns();
+	test_limits();
+	test_ahead();
+	test_suspect();
+	test_workers();
+	test_need();
+	test_victim();
+	return tap_done();
+}
