@@ -904,7 +904,7 @@ SELECT
 	t.on_lost,
 	t.on_failure,
 	t.pause_after_failures,
-	t.calendar_id,
+	c.name AS calendar,
 	t.on_excluded,
 	t.last_run_id,
 	t.last_status,
@@ -927,6 +927,7 @@ SELECT
 FROM taskly.task t
 	JOIN pg_catalog.pg_database d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) t.queue_id
+	LEFT JOIN taskly.calendar c ON c.calendar_id OPERATOR(pg_catalog.=) t.calendar_id
 	LEFT JOIN taskly.home h ON true
 WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(t.owner, 'USAGE'));
 COMMENT ON VIEW taskly.tasks IS 'The tasks that the reader may see.';
@@ -962,7 +963,7 @@ COMMENT ON COLUMN taskly.tasks.missed_limit IS 'with missed all: most occurrence
 COMMENT ON COLUMN taskly.tasks.on_lost IS 'what becomes of a run whose process vanished';
 COMMENT ON COLUMN taskly.tasks.on_failure IS 'task that is enqueued when a run ends badly';
 COMMENT ON COLUMN taskly.tasks.pause_after_failures IS 'consecutive failures that pause the task; NULL: none do';
-COMMENT ON COLUMN taskly.tasks.calendar_id IS 'calendar of days off that the schedule minds';
+COMMENT ON COLUMN taskly.tasks.calendar IS 'calendar of days off that the schedule minds';
 COMMENT ON COLUMN taskly.tasks.on_excluded IS 'what an occurrence on a day off does: skip, or move to the next or previous other day';
 COMMENT ON COLUMN taskly.tasks.last_run_id IS 'latest run that is over';
 COMMENT ON COLUMN taskly.tasks.last_status IS 'its status';

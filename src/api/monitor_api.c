@@ -28,6 +28,7 @@
 #include "server/guc.h"
 #include "server/shmem.h"
 #include "server/slot.h"
+#include "store/calendar_store.h"
 #include "store/task_store.h"
 #include "store/task_timetable.h"
 
@@ -307,7 +308,8 @@ next_fire_of(const TaskRow *task)
 
 	if (task->schedule == NULL || task->is_paused ||
 		(task->max_runs != 0 && task->fires >= task->max_runs) ||
-		!task_timetable(task, &timetable, &error))
+		!task_timetable(task, task->calendar_id == 0 ? NULL : calendar_store_days(task->calendar_id),
+						&timetable, &error))
 		return DT_NOEND;
 	/* While it runs nobody knows. */
 	if (timetable.schedule.kind == SCHEDULE_AFTER_FINISH &&

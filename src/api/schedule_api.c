@@ -18,6 +18,7 @@
 
 #include "api/schedule_api.h"
 #include "server/guc.h"
+#include "store/calendar_store.h"
 #include "store/task_timetable.h"
 
 #define NEXT_RUNS_MAX	10000
@@ -108,7 +109,8 @@ timetable_or_error(const TaskRow *task, Timetable *result)
 	ScheduleError error;
 
 	(void) schedule_zone_or_error(task->timezone ? task->timezone : taskly_timezone);
-	if (!task_timetable(task, result, &error))
+	if (!task_timetable(task, task->calendar_id == 0 ? NULL : calendar_store_days(task->calendar_id),
+						result, &error))
 		raise_error(&error);
 }
 

@@ -62,6 +62,7 @@ typedef struct TaskDraft
 	char	   *kind;
 	AtomicChoice atomic;
 	char	   *queue;			/* NULL: stay in row.queue_id */
+	char	   *calendar;		/* NULL: row.calendar_id stays, unless it was reset */
 	bool		is_given[TASK_OPTIONS];
 	bool		is_changed[TASK_OPTIONS];	/* given or reset; all when new */
 } TaskDraft;

@@ -19,6 +19,7 @@
 #include "api/task_args.h"
 #include "server/clock.h"
 #include "server/guc.h"
+#include "store/calendar_store.h"
 #include "store/queue_store.h"
 #include "store/task_timetable.h"
 
@@ -402,6 +403,37 @@ changes_timetable(const TaskDraft *draft)
 }
 
 static void
+calendar_not_found(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("calendar \"%s\" does not exist", name),
+			 errhint("Existing calendars: %s.", calendar_store_names())));
+}
+
+/* The calendar stays until the transaction ends, and then because the task names it. */
+static void
+check_calendar(TaskDraft *draft)
+{
+	CalendarRow calendar;
+
+	if (draft->is_changed[TASK_CALENDAR])
+		draft->row.calendar_id = 0;
+	if (draft->calendar != NULL)
+	{
+		check_name("calendar", draft->calendar);
+		if (!calendar_store_find(draft->calendar, &calendar) ||
+			!calendar_store_hold(calendar.calendar_id))
+			calendar_not_found(draft->calendar);
+		draft->row.calendar_id = calendar.calendar_id;
+	}
+	if (draft->row.calendar_id == 0 && draft->is_given[TASK_ON_EXCLUDED])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"on_excluded\" needs a calendar")));
+}
+
+static void
 check_schedule(TaskDraft *draft)
 {
 	TaskRow    *row = &draft->row;
@@ -419,6 +451,7 @@ check_schedule(TaskDraft *draft)
 	if (row->jitter != NULL)
 		check_interval("jitter", row->jitter);
 	check_given_range(draft, TASK_MAX_RUNS, row->max_runs, PG_INT64_MAX);
+	check_calendar(draft);
 	if (!changes_timetable(draft))
 		return;
 

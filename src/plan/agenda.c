@@ -363,6 +363,22 @@ agenda_finished(int64 task_id, TimestampTz finished_at)
 }
 
 void
+agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days)
+{
+	HASH_SEQ_STATUS scan;
+	AgendaEntry *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->task.timetable.excluded != old_days)
+			continue;
+		entry->task.timetable.excluded = new_days;
+		set_next(entry, next_of(entry));
+	}
+}
+
+void
 agenda_skip_until(TimestampTz now)
 {
 	HASH_SEQ_STATUS scan;

@@ -95,6 +95,9 @@ extern void agenda_finished(int64 task_id, TimestampTz finished_at);
 /* It fires no more until it is put again. */
 extern void agenda_pause(int64 task_id);
 
+/* The days of a calendar have changed, and are in another place now. */
+extern void agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days);
+
 /* Pass over all occurrences before an instant, of schedules that recur. */
 extern void agenda_skip_until(TimestampTz now);
 

@@ -18,6 +18,7 @@
 
 #include "plan/agenda.h"
 #include "plan/ready.h"
+#include "process/calendars.h"
 #include "process/dispatch.h"
 #include "process/fire.h"
 #include "process/history.h"
@@ -52,6 +53,7 @@ leader_init(int entry)
 {
 	my_entry = entry;
 	agenda_init(TopMemoryContext);
+	calendars_init();
 }
 
 /* ------------------------------------------------------------------------
@@ -73,6 +75,13 @@ leader_home_changed(bool at_home, int64 term)
 		needs_tasks = true;
 	is_at_home = at_home;
 	database_show_leader(my_entry, am_leader, !at_home, term);
+}
+
+void
+leader_settings_changed(void)
+{
+	if (am_leader)
+		calendars_refresh();
 }
 
 void
@@ -100,7 +109,8 @@ put_task(const TaskRow *task, TimestampTz now)
 	};
 	ScheduleError error;
 	MemoryContext old_context = MemoryContextSwitchTo(agenda_context());
-	bool		is_readable = task_timetable(task, &agenda_task.timetable, &error);
+	bool		is_readable = task_timetable(task, calendars_days(task->calendar_id),
+											 &agenda_task.timetable, &error);
 
 	MemoryContextSwitchTo(old_context);
 	if (is_readable)
@@ -195,6 +205,7 @@ load_tasks(TimestampTz now)
 
 	txn_begin("taskly: load tasks");
 	agenda_clear();
+	calendars_clear();
 	if (home_store_read(&home))
 		task_store_read_scheduled(home.home_id, receive_scheduled, &now);
 	txn_commit();

@@ -17,8 +17,17 @@ interval_us(const Interval *interval)
 	return (interval->month * INT64CONST(30) + interval->day) * USECS_PER_DAY + interval->time;
 }
 
+static ExclusionRule
+exclusion_rule(const char *name)
+{
+	if (strcmp(name, "next") == 0)
+		return EXCLUDED_NEXT;
+	return strcmp(name, "previous") == 0 ? EXCLUDED_PREVIOUS : EXCLUDED_SKIP;
+}
+
 bool
-task_timetable(const TaskRow *task, Timetable *result, ScheduleError *error)
+task_timetable(const TaskRow *task, const DaySet *excluded,
+			   Timetable *result, ScheduleError *error)
 {
 	const char *zone_name = task->timezone != NULL ? task->timezone : taskly_timezone;
 	pg_tz	   *zone = pg_tzset(zone_name);
@@ -27,6 +36,8 @@ task_timetable(const TaskRow *task, Timetable *result, ScheduleError *error)
 	result->anchor = task->anchor;
 	result->starts_at = task->starts_at;
 	result->ends_at = task->ends_at;
+	result->excluded = excluded;
+	result->on_excluded = exclusion_rule(task->on_excluded);
 	if (task->jitter != NULL)
 		result->delay_us = timetable_delay_us(task->task_id, interval_us(task->jitter));
 	if (zone == NULL)

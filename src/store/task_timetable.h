@@ -13,10 +13,12 @@
 #include "time/timetable.h"
 
 /*
- * The timetable of a task with a schedule, in the current memory context. Its
+ * The timetable of a task with a schedule, in the current memory context, with
+ * the days off of its calendar (NULL: none), which it does not copy. Its
  * task_id decides its share of the jitter: 0 for one that is not made yet.
  * False: zone or schedule cannot be read any more; the error says why.
  */
-extern bool task_timetable(const TaskRow *task, Timetable *result, ScheduleError *error);
+extern bool task_timetable(const TaskRow *task, const DaySet *excluded,
+						   Timetable *result, ScheduleError *error);
 
 #endif							/* TASKLY_TASK_TIMETABLE_H */

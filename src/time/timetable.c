@@ -108,13 +108,14 @@ grid_start(const Timetable *timetable, TimestampTz after)
 static TimestampTz
 occurrence_after(const Timetable *timetable, TimestampTz after)
 {
-	return schedule_next(&timetable->schedule, grid_start(timetable, after), after);
+	return exclusion_next(&timetable->schedule, timetable->excluded, timetable->on_excluded,
+						  grid_start(timetable, after), after);
 }
 
 static TimestampTz
 next_once(const Timetable *timetable, TimestampTz last)
 {
-	TimestampTz at = Max(timetable->schedule.at, timetable->anchor);
+	TimestampTz at = Max(occurrence_after(timetable, DT_NOBEGIN), timetable->anchor);
 
 	return at > last ? at : DT_NOEND;
 }
@@ -124,7 +125,8 @@ next_after_finish(const Timetable *timetable, TimestampTz last, TimestampTz last
 {
 	if (last == DT_NOBEGIN)
 		return Max(timetable->anchor, timetable->starts_at);
-	return schedule_next(&timetable->schedule, Max(last, last_finished_at), last);
+	return exclusion_next(&timetable->schedule, timetable->excluded, timetable->on_excluded,
+						  Max(last, last_finished_at), last);
 }
 
 /*
@@ -199,6 +201,14 @@ timetable_count(const Timetable *timetable, TimestampTz after, TimestampTz until
 {
 	int64		count = 0;
 
+	if (timetable->excluded == NULL)
+	{
+		after = undelayed(timetable, after);
+		if (timetable->starts_at != DT_NOBEGIN)
+			after = Max(after, timetable->starts_at - 1);
+		return schedule_count(&timetable->schedule, grid_start(timetable, after), after,
+							  Min(undelayed(timetable, until), timetable->ends_at));
+	}
 	while (count < max && (after = timetable_next_after(timetable, after)) <= until)
 		count++;
 	return count;

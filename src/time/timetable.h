@@ -3,8 +3,8 @@
  * timetable.h
  *	  When a task is due: its schedule with all that bounds and moves it.
  *
- * An occurrence is an instant of the schedule between starts_at and ends_at,
- * delayed by the task's own share of its jitter. What is delayed counts: every
+ * An occurrence is an instant of the schedule between starts_at and ends_at, not
+ * on a day off, delayed by the task's own share of its jitter. What is delayed counts: every
  * instant that comes in and goes out here includes the delay.
  *
  *-------------------------------------------------------------------------
@@ -14,7 +14,7 @@
 
 #include "postgres.h"
 
-#include "time/schedule.h"
+#include "time/exclusion.h"
 
 typedef struct Timetable
 {
@@ -23,6 +23,8 @@ typedef struct Timetable
 	TimestampTz starts_at;		/* DT_NOBEGIN: none */
 	TimestampTz ends_at;		/* DT_NOEND: none */
 	int64		delay_us;		/* of every occurrence */
+	const DaySet *excluded;		/* days off; NULL: none */
+	ExclusionRule on_excluded;
 } Timetable;
 
 /* A task's share of its jitter: from 0 to less than jitter_us, always the same. */
@@ -60,7 +62,10 @@ extern TimestampTz timetable_next_after(const Timetable *timetable, TimestampTz 
 extern TimestampTz timetable_latest(const Timetable *timetable, TimestampTz first,
 									TimestampTz until);
 
-/* Occurrences after an instant up to another, itself included; counts to max. */
+/*
+ * Occurrences after an instant up to another, itself included. Those of a task
+ * with days off are counted one by one, to max.
+ */
 extern int64 timetable_count(const Timetable *timetable, TimestampTz after,
 							 TimestampTz until, int64 max);
 

@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * calendars.c
+ *	  The leader's copies of calendars.
+ *
+ * A task points to the days of its calendar. When they change, the agenda is
+ * told of the new ones before the old ones go.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "plan/agenda.h"
+#include "process/calendars.h"
+#include "store/calendar_store.h"
+
+typedef struct CalendarCopy
+{
+	int32		calendar_id;	/* hash key */
+	int32		version;
+	DaySet	   *days;
+} CalendarCopy;
+
+static HTAB *copies = NULL;
+static MemoryContext copies_context = NULL;
+
+static void
+make_table(void)
+{
+	HASHCTL		control = {0};
+
+	control.keysize = sizeof(int32);
+	control.entrysize = sizeof(CalendarCopy);
+	control.hcxt = copies_context;
+	copies = hash_create("taskly calendars", 16, &control,
+						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void
+calendars_init(void)
+{
+	copies_context = AllocSetContextCreate(TopMemoryContext, "taskly calendars",
+										   ALLOCSET_DEFAULT_SIZES);
+	make_table();
+}
+
+void
+calendars_clear(void)
+{
+	MemoryContextReset(copies_context);
+	make_table();
+}
+
+static DaySet *
+read_days(int32 calendar_id)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(copies_context);
+	DaySet	   *days = calendar_store_days(calendar_id);
+
+	MemoryContextSwitchTo(old_context);
+	return days;
+}
+
+const DaySet *
+calendars_days(int32 calendar_id)
+{
+	CalendarRow row = {0};
+	CalendarCopy *copy;
+	DaySet	   *days;
+
+	if (calendar_id == 0)
+		return NULL;
+	copy = hash_search(copies, &calendar_id, HASH_FIND, NULL);
+	if (copy != NULL)
+		return copy->days;
+
+	/* Nothing is entered before all is read: reading may fail. */
+	(void) calendar_store_read(calendar_id, &row);
+	days = read_days(calendar_id);
+	copy = hash_search(copies, &calendar_id, HASH_ENTER, NULL);
+	copy->days = days;
+	copy->version = row.version;
+	return days;
+}
+
+static void
+refresh_one(const CalendarRow *calendar, void *arg)
+{
+	CalendarCopy *copy = hash_search(copies, &calendar->calendar_id, HASH_FIND, NULL);
+	DaySet	   *old_days;
+
+	if (copy == NULL || copy->version == calendar->version)
+		return;
+	old_days = copy->days;
+	copy->days = read_days(calendar->calendar_id);
+	copy->version = calendar->version;
+	agenda_calendar_changed(old_days, copy->days);
+	pfree(old_days);
+}
+
+void
+calendars_refresh(void)
+{
+	calendar_store_read_all(refresh_one, NULL);
+}
