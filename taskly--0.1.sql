@@ -632,6 +632,26 @@ COMMENT ON FUNCTION taskly.remove_days_between(text, date, date) IS 'Removes all
  * ------------------------------------------------------------------------ */
 
 -- BEGIN runs
+CREATE FUNCTION taskly.backfill(
+	task text,
+	since timestamptz,
+	until timestamptz
+)
+RETURNS SETOF bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_backfill_v1';
+COMMENT ON FUNCTION taskly.backfill(text, timestamptz, timestamptz) IS 'Makes a run, due now, of each occurrence that a task''s schedule has from since on, before until, whether it has run before or not; returns their run_ids. scheduled_for of each is its occurrence. Unless the task allows overlap, they run one after another. Its starts_at, ends_at, calendar and jitter apply, max_runs does not. At most 100000. Errors: 42704 no such task, or not the caller''s; 22023 until is in the future, not after since, or infinite; 55000 the task has no schedule that recurs; 54000 too many occurrences; 53400 the queue is full.';
+
+CREATE FUNCTION taskly.backfill(
+	task_id bigint,
+	since timestamptz,
+	until timestamptz
+)
+RETURNS SETOF bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_backfill_by_id_v1';
+COMMENT ON FUNCTION taskly.backfill(bigint, timestamptz, timestamptz) IS 'The same for a task given by its number. Errors: 42704 no such task, or not the caller''s; 22023 until is in the future, not after since, or infinite; 55000 the task has no schedule that recurs; 54000 too many occurrences; 53400 the queue is full.';
+
 CREATE FUNCTION taskly.enqueue(
 	task text,
 	args jsonb DEFAULT NULL,
@@ -983,6 +1003,37 @@ COMMENT ON COLUMN taskly.tasks.paused_reason IS 'why';
 COMMENT ON COLUMN taskly.tasks.parked IS 'whether it waits for taskly.adopt(), as this is a copy of its database';
 COMMENT ON COLUMN taskly.tasks.created_at IS 'when it was made';
 COMMENT ON COLUMN taskly.tasks.altered_at IS 'when its definition changed last';
+
+CREATE FUNCTION taskly.upcoming_occurrences(
+	until timestamptz,
+	since timestamptz
+) RETURNS TABLE (
+	scheduled_for timestamptz,
+	task_id bigint
+)
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'taskly_upcoming_occurrences_v1';
+COMMENT ON FUNCTION taskly.upcoming_occurrences(timestamptz, timestamptz)
+	IS 'What taskly.upcoming() shows, without the names.';
+
+CREATE FUNCTION taskly.upcoming(
+	until timestamptz,
+	since timestamptz DEFAULT pg_catalog.now()
+) RETURNS TABLE (
+	scheduled_for timestamptz,
+	task_id bigint,
+	task text,
+	owner regrole
+)
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+AS $$
+	SELECT u.scheduled_for, u.task_id, t.name, t.owner
+	FROM taskly.upcoming_occurrences(until, since) u
+		JOIN taskly.tasks t ON t.task_id OPERATOR(pg_catalog.=) u.task_id
+	ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION taskly.upcoming(timestamptz, timestamptz)
+	IS 'Occurrences that will be due from since up to until, both included, of the tasks that the caller may see: in order, with jitter, days off, ends_at and max_runs, as the leader will compute them. Paused tasks have none; of a task "after finish" the next is known only while it does not run. Overlap is not foreseen: see taskly.simulate(). At most 1000000 rows. Errors: 22023 an instant is infinite, or since is not before until; 54000 too many rows.';
 
 CREATE VIEW taskly.runs WITH (security_barrier) AS
 SELECT

@@ -98,7 +98,7 @@ agenda_find(int64 task_id)
 static TimestampTz
 next_of(const AgendaEntry *entry)
 {
-	const AgendaTask *task = &entry->task;
+	const ScheduledTask *task = &entry->task;
 
 	if (task->is_paused || task->fires_left == 0)
 		return DT_NOEND;
@@ -156,7 +156,7 @@ set_ahead(AgendaEntry *entry, bool is_ahead)
 static bool
 has_to_rewind(const AgendaEntry *entry, TimestampTz now)
 {
-	const AgendaTask *task = &entry->task;
+	const ScheduledTask *task = &entry->task;
 	int64		lead = TIMESTAMP_NOT_FINITE(task->last_fire) ? 0 : task->last_fire - now;
 
 	if (lead < AHEAD_MIN_US || task->is_paused || task->timetable.schedule.kind == SCHEDULE_ONCE)
@@ -212,7 +212,7 @@ agenda_clock_stepped(TimestampTz now)
  * ------------------------------------------------------------------------ */
 
 void
-agenda_put(const AgendaTask *task, TimestampTz now)
+agenda_put(const ScheduledTask *task, TimestampTz now)
 {
 	TimestampTz last_finished_at = task->last_finished_at;
 	AgendaEntry *entry;

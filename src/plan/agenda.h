@@ -11,29 +11,11 @@
 #include "taskly.h"
 #include "lib/ilist.h"
 #include "lib/pairingheap.h"
-#include "time/timetable.h"
-
-/* What the agenda takes from a task's row. */
-typedef struct AgendaTask
-{
-	int64		task_id;		/* hash key */
-	int32		version;
-	Oid			owner;
-	bool		is_shell;
-	bool		is_paused;
-	OverlapPolicy overlap;
-	int32		max_instances;	/* 0: no limit */
-	MissedPolicy missed;
-	int32		missed_limit;
-	int64		fires_left;		/* -1: no limit */
-	Timetable	timetable;		/* its memory becomes the agenda's, see agenda_context() */
-	TimestampTz last_fire;
-	TimestampTz last_finished_at;	/* DT_NOBEGIN: never */
-} AgendaTask;
+#include "time/scheduled_task.h"
 
 typedef struct AgendaEntry
 {
-	AgendaTask	task;			/* last_fire moves on */
+	ScheduledTask task;			/* task_id: hash key; last_fire moves on */
 	TimestampTz next_fire;		/* DT_NOEND: never */
 	TimestampTz wake_at;		/* look at it then: next_fire, or later */
 	TimestampTz catch_up_until; /* up to here occurrences are made up one by one */
@@ -64,7 +46,7 @@ extern MemoryContext agenda_context(void);
  * Add or change a task. One that skips missed occurrences and was not known
  * before fires after now only.
  */
-extern void agenda_put(const AgendaTask *task, TimestampTz now);
+extern void agenda_put(const ScheduledTask *task, TimestampTz now);
 extern void agenda_remove(int64 task_id);
 extern AgendaEntry *agenda_find(int64 task_id);
 

@@ -106,7 +106,7 @@ find_unfinished(int64 task_id)
 static FireStep
 meet_overlap(Fire *fire, bool is_made_up)
 {
-	const AgendaTask *task = &fire->entry->task;
+	const ScheduledTask *task = &fire->entry->task;
 	Unfinished	unfinished;
 	int			count;
 

@@ -18,7 +18,6 @@
 
 #include "plan/agenda.h"
 #include "plan/ready.h"
-#include "process/calendars.h"
 #include "process/dispatch.h"
 #include "process/fire.h"
 #include "process/history.h"
@@ -28,6 +27,7 @@
 #include "server/guc.h"
 #include "server/lock.h"
 #include "server/txn.h"
+#include "store/calendar_cache.h"
 #include "store/home_store.h"
 #include "store/run_store.h"
 #include "store/task_store.h"
@@ -53,7 +53,7 @@ leader_init(int entry)
 {
 	my_entry = entry;
 	agenda_init(TopMemoryContext);
-	calendars_init();
+	calendar_cache_init(TopMemoryContext);
 }
 
 /* ------------------------------------------------------------------------
@@ -81,7 +81,7 @@ void
 leader_settings_changed(void)
 {
 	if (am_leader)
-		calendars_refresh();
+		calendar_cache_refresh(agenda_calendar_changed);
 }
 
 void
@@ -93,29 +93,16 @@ leader_forget_tasks(void)
 static void
 put_task(const TaskRow *task, TimestampTz now)
 {
-	AgendaTask	agenda_task = {
-		.task_id = task->task_id,
-		.version = task->version,
-		.owner = task->owner,
-		.is_shell = task->kind == RUN_KIND_SHELL,
-		.is_paused = task->is_paused,
-		.overlap = task_overlap(task),
-		.max_instances = task->max_instances,
-		.missed = task_missed(task),
-		.missed_limit = task->missed_limit,
-		.fires_left = task->max_runs == 0 ? -1 : Max(0, task->max_runs - task->fires),
-		.last_fire = task->last_fire,
-		.last_finished_at = task->last_finished_at
-	};
+	ScheduledTask scheduled;
 	ScheduleError error;
 	MemoryContext old_context = MemoryContextSwitchTo(agenda_context());
-	bool		is_readable = task_timetable(task, calendars_days(task->calendar_id),
-											 &agenda_task.timetable, &error);
+	bool		is_readable = task_scheduled(task, calendar_cache_days(task->calendar_id),
+											 &scheduled, &error);
 
 	MemoryContextSwitchTo(old_context);
 	if (is_readable)
 	{
-		agenda_put(&agenda_task, now);
+		agenda_put(&scheduled, now);
 		return;
 	}
 	agenda_remove(task->task_id);
@@ -205,7 +192,7 @@ load_tasks(TimestampTz now)
 
 	txn_begin("taskly: load tasks");
 	agenda_clear();
-	calendars_clear();
+	calendar_cache_clear();
 	if (home_store_read(&home))
 		task_store_read_scheduled(home.home_id, receive_scheduled, &now);
 	txn_commit();

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * task_timetable.c
- *	  From a task's row to when it is due.
+ *	  From a task's row to when it is due, and what then decides whether it
+ *	  fires.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,4 +44,24 @@ task_timetable(const TaskRow *task, const DaySet *excluded,
 	if (zone == NULL)
 		return schedule_error(error, "time zone \"%s\" is not recognized", zone_name);
 	return schedule_parse(task->schedule, zone, &result->schedule, error);
+}
+
+bool
+task_scheduled(const TaskRow *task, const DaySet *excluded,
+			   ScheduledTask *result, ScheduleError *error)
+{
+	memset(result, 0, sizeof(*result));
+	result->task_id = task->task_id;
+	result->version = task->version;
+	result->owner = task->owner;
+	result->is_shell = task->kind == RUN_KIND_SHELL;
+	result->is_paused = task->is_paused;
+	result->overlap = task_overlap(task);
+	result->max_instances = task->max_instances;
+	result->missed = task_missed(task);
+	result->missed_limit = task->missed_limit;
+	result->fires_left = task->max_runs == 0 ? -1 : Max(0, task->max_runs - task->fires);
+	result->last_fire = task->last_fire;
+	result->last_finished_at = task->last_finished_at;
+	return task_timetable(task, excluded, &result->timetable, error);
 }

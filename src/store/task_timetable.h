@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * task_timetable.h
- *	  From a task's row to when it is due.
+ *	  From a task's row to when it is due, and what then decides whether it
+ *	  fires.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +11,7 @@
 
 #include "taskly.h"
 #include "store/task_store.h"
-#include "time/timetable.h"
+#include "time/scheduled_task.h"
 
 /*
  * The timetable of a task with a schedule, in the current memory context, with
@@ -20,5 +21,9 @@
  */
 extern bool task_timetable(const TaskRow *task, const DaySet *excluded,
 						   Timetable *result, ScheduleError *error);
+
+/* The same with its policies and how far it has come. */
+extern bool task_scheduled(const TaskRow *task, const DaySet *excluded,
+						   ScheduledTask *result, ScheduleError *error);
 
 #endif							/* TASKLY_TASK_TIMETABLE_H */

@@ -31,10 +31,10 @@ run_status_is_failure(RunStatus status)
 	return status == RUN_FAILED;
 }
 
-static AgendaTask
+static ScheduledTask
 task_of(int64 task_id, const char *schedule)
 {
-	AgendaTask	task = {
+	ScheduledTask task = {
 		.task_id = task_id,
 		.version = 1,
 		.missed = MISSED_ONCE,
@@ -55,7 +55,7 @@ task_of(int64 task_id, const char *schedule)
 }
 
 static AgendaEntry *
-put(const AgendaTask *task, TimestampTz now)
+put(const ScheduledTask *task, TimestampTz now)
 {
 	agenda_put(task, now);
 	return agenda_find(task->task_id);
@@ -85,7 +85,7 @@ static void
 make_task(int id, TimestampTz now)
 {
 	char		text[32];
-	AgendaTask	task;
+	ScheduledTask task;
 
 	model_period[id] = 1 + tap_random(50);
 	snprintf(text, sizeof(text), "every %d seconds", model_period[id]);
@@ -166,7 +166,7 @@ chooses(AgendaEntry *entry, TimestampTz now, TimestampTz fire_at, int64 missed, 
 static void
 test_missed_once(void)
 {
-	AgendaTask	task = task_of(1, "every 10 seconds");
+	ScheduledTask task = task_of(1, "every 10 seconds");
 	AgendaEntry *entry;
 
 	task.last_fire = start;
@@ -185,7 +185,7 @@ test_missed_once(void)
 static void
 test_missed_skip(void)
 {
-	AgendaTask	task = task_of(1, "every 10 seconds");
+	ScheduledTask task = task_of(1, "every 10 seconds");
 	AgendaEntry *entry;
 
 	task.last_fire = start;
@@ -201,7 +201,7 @@ test_missed_skip(void)
 static void
 test_missed_all(void)
 {
-	AgendaTask	task = task_of(1, "every 10 seconds");
+	ScheduledTask task = task_of(1, "every 10 seconds");
 	AgendaEntry *entry;
 
 	task.last_fire = start;
@@ -223,7 +223,7 @@ test_missed_all(void)
 static void
 test_long_outage(void)
 {
-	AgendaTask	task = task_of(1, "* * 5 3 2 *");
+	ScheduledTask task = task_of(1, "* * 5 3 2 *");
 	TimestampTz first = timetable_next_after(&task.timetable, start);
 	TimestampTz now = first + 200 * USECS_PER_DAY;
 	AgendaEntry *entry;
@@ -241,7 +241,7 @@ test_long_outage(void)
 static void
 test_max_runs(void)
 {
-	AgendaTask	task = task_of(1, "every 10 seconds");
+	ScheduledTask task = task_of(1, "every 10 seconds");
 	AgendaEntry *entry;
 
 	task.fires_left = 2;
@@ -257,7 +257,7 @@ test_max_runs(void)
 static void
 test_delay(void)
 {
-	AgendaTask	task = task_of(1, "every 10 seconds");
+	ScheduledTask task = task_of(1, "every 10 seconds");
 	AgendaEntry *entry;
 
 	task.timetable.delay_us = 3 * SECOND;
@@ -282,7 +282,7 @@ test_delay(void)
 static void
 test_finish(void)
 {
-	AgendaTask	task = task_of(1, "every 10 seconds");
+	ScheduledTask task = task_of(1, "every 10 seconds");
 	AgendaEntry *entry = put(&task, start);
 	TimestampTz now = start + 10 * SECOND;
 	TimestampTz next;
@@ -312,9 +312,9 @@ count_ahead(void)
 static void
 test_step_back(void)
 {
-	AgendaTask	elapsed = task_of(1, "every 10 seconds");
-	AgendaTask	fixed = task_of(2, "0 9 * * *");
-	AgendaTask	once = task_of(3, "2026-01-01 00:00");
+	ScheduledTask elapsed = task_of(1, "every 10 seconds");
+	ScheduledTask fixed = task_of(2, "0 9 * * *");
+	ScheduledTask once = task_of(3, "2026-01-01 00:00");
 	TimestampTz nine;
 	TimestampTz back;
 	AgendaEntry *entry;
@@ -355,8 +355,8 @@ test_step_back(void)
 static void
 test_step_forward(void)
 {
-	AgendaTask	once = task_of(1, "every 10 seconds");
-	AgendaTask	skip = task_of(2, "every 10 seconds");
+	ScheduledTask once = task_of(1, "every 10 seconds");
+	ScheduledTask skip = task_of(2, "every 10 seconds");
 	TimestampTz now = start + 3650 * USECS_PER_DAY + 5 * SECOND;
 
 	skip.missed = MISSED_SKIP;
@@ -372,7 +372,7 @@ test_step_forward(void)
 static void
 test_bounds(void)
 {
-	AgendaTask	task = task_of(2, "every 10 seconds");
+	ScheduledTask task = task_of(2, "every 10 seconds");
 	AgendaEntry *entry;
 
 	task.timetable.starts_at = start + 30 * SECOND;
@@ -390,7 +390,7 @@ test_bounds(void)
 static void
 test_kinds(void)
 {
-	AgendaTask	task = task_of(3, "2026-01-01 00:00");
+	ScheduledTask task = task_of(3, "2026-01-01 00:00");
 	AgendaEntry *entry = put(&task, start);
 	TimestampTz at = entry->next_fire;
 
@@ -420,8 +420,8 @@ test_kinds(void)
 static void
 test_postpone(void)
 {
-	AgendaTask	held = task_of(1, "every 10 seconds");
-	AgendaTask	other = task_of(2, "every 10 seconds");
+	ScheduledTask held = task_of(1, "every 10 seconds");
+	ScheduledTask other = task_of(2, "every 10 seconds");
 	AgendaEntry *entry = put(&held, start);
 	TimestampTz next;
 	TimestampTz now = start + 10 * SECOND;

@@ -1,10 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * calendars.c
- *	  The leader's copies of calendars.
- *
- * A task points to the days of its calendar. When they change, the agenda is
- * told of the new ones before the old ones go.
+ * calendar_cache.c
+ *	  A process's copies of calendars.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,8 +10,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "plan/agenda.h"
-#include "process/calendars.h"
+#include "store/calendar_cache.h"
 #include "store/calendar_store.h"
 
 typedef struct CalendarCopy
@@ -40,15 +36,15 @@ make_table(void)
 }
 
 void
-calendars_init(void)
+calendar_cache_init(MemoryContext parent)
 {
-	copies_context = AllocSetContextCreate(TopMemoryContext, "taskly calendars",
+	copies_context = AllocSetContextCreate(parent, "taskly calendars",
 										   ALLOCSET_DEFAULT_SIZES);
 	make_table();
 }
 
 void
-calendars_clear(void)
+calendar_cache_clear(void)
 {
 	MemoryContextReset(copies_context);
 	make_table();
@@ -65,7 +61,7 @@ read_days(int32 calendar_id)
 }
 
 const DaySet *
-calendars_days(int32 calendar_id)
+calendar_cache_days(int32 calendar_id)
 {
 	CalendarRow row = {0};
 	CalendarCopy *copy;
@@ -89,6 +85,7 @@ calendars_days(int32 calendar_id)
 static void
 refresh_one(const CalendarRow *calendar, void *arg)
 {
+	CalendarChanged changed = *(CalendarChanged *) arg;
 	CalendarCopy *copy = hash_search(copies, &calendar->calendar_id, HASH_FIND, NULL);
 	DaySet	   *old_days;
 
@@ -97,12 +94,12 @@ refresh_one(const CalendarRow *calendar, void *arg)
 	old_days = copy->days;
 	copy->days = read_days(calendar->calendar_id);
 	copy->version = calendar->version;
-	agenda_calendar_changed(old_days, copy->days);
+	changed(old_days, copy->days);
 	pfree(old_days);
 }
 
 void
-calendars_refresh(void)
+calendar_cache_refresh(CalendarChanged changed)
 {
-	calendar_store_read_all(refresh_one, NULL);
+	calendar_store_read_all(refresh_one, &changed);
 }
