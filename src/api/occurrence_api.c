@@ -312,7 +312,7 @@ taskly_upcoming_occurrences_v1(PG_FUNCTION_ARGS)
 	calendar_cache_init(context);
 	push_newest_snapshot();
 	if (home_store_read(&home))
-		task_store_read_scheduled(home.home_id, receive_task, &upcoming);
+		(void) task_store_read_scheduled(home.home_id, 0, PG_INT64_MAX, receive_task, &upcoming);
 	pop_newest_snapshot();
 	play_agenda(fcinfo, since, until);
 	MemoryContextDelete(context);

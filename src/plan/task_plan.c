@@ -125,6 +125,7 @@ task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status, bool is_final,
 		plan->consecutive_failures < plan->pause_after_failures)
 		return false;
 	plan->is_paused = counts->pauses = is_urgent = true;
+	dlist_move_head(&dirty, &plan->dirty_node);
 	return true;
 }
 

@@ -32,7 +32,7 @@
 #include "process/outcomes.h"
 #include "server/txn.h"
 #include "store/run_store.h"
-#include "store/task_store.h"
+#include "store/task_tuple.h"
 
 /* Fires in one transaction: others are not to wait for more. */
 #define MAX_FIRES_AT_ONCE	256
@@ -164,8 +164,6 @@ prepare_fire(Fire *fire, TaskFire *task_fire, TimestampTz now)
 static void
 conclude_fire(Fire *fire, const TaskFire *task_fire, TimestampTz now)
 {
-	TaskRow		task;
-
 	switch (task_fire->result)
 	{
 		case FIRE_LOCKED:
@@ -179,10 +177,8 @@ conclude_fire(Fire *fire, const TaskFire *task_fire, TimestampTz now)
 	}
 	if (task_fire->is_skipped)
 		return;
-	if (!task_store_read(task_fire->task_id, &task))
-		elog(ERROR, "task " INT64_FORMAT " has vanished", task_fire->task_id);
-	intake_know_task(&task);
-	run_row_for_task(&fire->row, &task, fire->fire_at, now, RUN_SOURCE_SCHEDULE);
+	intake_know_task(&task_fire->task);
+	run_row_for_task(&fire->row, &task_fire->task, fire->fire_at, now, RUN_SOURCE_SCHEDULE);
 }
 
 /*
@@ -197,6 +193,7 @@ fire_all(Fire *fires, int count, MemoryContext context, TimestampTz now)
 	RunRow	   *rows = palloc(sizeof(RunRow) * count);
 	int		   *asked = palloc(sizeof(int) * count);
 	int			asked_count = 0;
+	TaskTable	table;
 	int			row_count = 0;
 
 	for (int i = 0; i < count; i++)
@@ -205,7 +202,10 @@ fire_all(Fire *fires, int count, MemoryContext context, TimestampTz now)
 		if (fires[i].step == STEP_FIRED || fires[i].step == STEP_SKIPPED)
 			asked[asked_count++] = i;
 	}
-	task_store_fire(task_fires, asked_count);
+	task_table_open(&table);
+	for (int i = 0; i < asked_count; i++)
+		task_store_fire(&table, &task_fires[i]);
+	task_table_close(&table);
 	for (int i = 0; i < asked_count; i++)
 	{
 		Fire	   *fire = &fires[asked[i]];

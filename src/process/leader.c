@@ -32,12 +32,15 @@
 #include "store/run_store.h"
 #include "store/task_store.h"
 #include "store/task_timetable.h"
+#include "store/task_tuple.h"
 
 /* Another session leads: look again after this. */
 #define LEAD_RETRY_US		USECS_PER_SEC
 /* Rows that are set back in one transaction, and a pause before the others. */
 #define MAX_REWINDS_AT_ONCE	256
 #define REWIND_RETRY_US		(50 * INT64CONST(1000))
+/* Tasks that are read in one transaction. */
+#define MAX_LOADS_AT_ONCE	5000
 /* A process is started so long before a run is due. */
 #define WARM_UP_US			(200 * INT64CONST(1000))
 
@@ -45,6 +48,7 @@ static int	my_entry = -1;
 static bool is_at_home = false;
 static bool am_leader = false;
 static bool needs_tasks = true;
+static int64 loaded_up_to = PG_INT64_MAX;	/* task_id; PG_INT64_MAX: all are loaded */
 static bool was_paused = false;
 static bool has_told_parked = false;
 
@@ -159,13 +163,16 @@ rewind_tasks(TimestampTz now)
 {
 	AgendaEntry *entries[MAX_REWINDS_AT_ONCE];
 	bool		is_done[MAX_REWINDS_AT_ONCE];
+	TaskTable	table;
 	int			count = agenda_ahead(entries, MAX_REWINDS_AT_ONCE);
 
 	if (count == 0)
 		return DT_NOEND;
 	txn_begin("taskly: rewind");
+	task_table_open(&table);
 	for (int i = 0; i < count; i++)
-		is_done[i] = task_store_rewind(entries[i]->task.task_id, now);
+		is_done[i] = task_store_rewind(&table, entries[i]->task.task_id, now);
+	task_table_close(&table);
 	txn_commit_to_disk();
 	for (int i = 0; i < count; i++)
 	{
@@ -185,20 +192,37 @@ receive_scheduled(const TaskRow *task, void *arg)
 	put_task(task, *(TimestampTz *) arg);
 }
 
-static void
+/*
+ * Some tasks a turn: with very many, dispatch is not to wait for all of them.
+ * What changes meanwhile is put into the agenda as always. Returns when to go
+ * on.
+ */
+static TimestampTz
 load_tasks(TimestampTz now)
 {
 	HomeRow		home;
 
+	if (needs_tasks)
+	{
+		agenda_clear();
+		calendar_cache_clear();
+		loaded_up_to = 0;
+		needs_tasks = false;
+	}
+	if (loaded_up_to == PG_INT64_MAX)
+		return DT_NOEND;
 	txn_begin("taskly: load tasks");
-	agenda_clear();
-	calendar_cache_clear();
 	if (home_store_read(&home))
-		task_store_read_scheduled(home.home_id, receive_scheduled, &now);
+		loaded_up_to = task_store_read_scheduled(home.home_id, loaded_up_to, MAX_LOADS_AT_ONCE,
+												 receive_scheduled, &now);
+	else
+		loaded_up_to = PG_INT64_MAX;
 	txn_commit();
-	needs_tasks = false;
+	if (loaded_up_to != PG_INT64_MAX)
+		return now;
 	if (database_is_first_lead(my_entry))
 		agenda_reboot(now);
+	return DT_NOEND;
 }
 
 static bool
@@ -234,13 +258,13 @@ TimestampTz
 leader_turn(TimestampTz now)
 {
 	TimestampTz next;
+	TimestampTz loading;
 
 	if (!is_at_home)
 		return DT_NOEND;
 	if (!am_leader && !try_to_lead())
 		return now + LEAD_RETRY_US;
-	if (needs_tasks)
-		load_tasks(now);
+	loading = load_tasks(now);
 	/* What was due during a pause is not made up. */
 	if (was_paused && !intake_is_paused())
 		agenda_skip_until(now);
@@ -248,7 +272,7 @@ leader_turn(TimestampTz now)
 	next = DT_NOEND;
 	if (taskly_enabled && !was_paused)
 		next = Min(rewind_tasks(now), fire_due(now));
-	return Min(next, history_turn(my_entry, now));
+	return Min(Min(next, loading), history_turn(my_entry, now));
 }
 
 /* Start a process for what is due soon; returns when there is something to start. */

@@ -35,9 +35,11 @@
 #include "server/guc.h"
 #include "server/txn.h"
 #include "store/catalog.h"
-#include "store/task_store.h"
+#include "store/task_tuple.h"
 
-/* Counts of tasks are written so often while they change. */
+/* Counts of so many tasks are written in one transaction. */
+#define MAX_COUNTS_AT_ONCE	1000
+/* And so often while they change. */
 #define COUNTS_INTERVAL_US	USECS_PER_SEC
 
 static int	my_entry = -1;
@@ -73,20 +75,28 @@ init_scheduler(int entry)
  * Counts
  * ------------------------------------------------------------------------ */
 
-static void
+/* Of some tasks: with very many, others are not to wait for all of them. True: there are more. */
+static bool
 write_counts(void)
 {
 	dlist_mutable_iter iter;
+	TaskTable	table;
+	int			count = 0;
 
 	txn_begin("taskly: write counts");
+	task_table_open(&table);
 	dlist_foreach_modify(iter, task_plan_dirty())
 	{
 		TaskPlan   *plan = dlist_container(TaskPlan, dirty_node, iter.cur);
 
-		if (task_store_add_counts(&plan->counts))
+		if (count++ == MAX_COUNTS_AT_ONCE)
+			break;
+		if (task_store_add_counts(&table, &plan->counts))
 			task_plan_clean(plan);
 	}
+	task_table_close(&table);
 	txn_commit();
+	return count > MAX_COUNTS_AT_ONCE;
 }
 
 static TimestampTz
@@ -101,7 +111,8 @@ counts_turn(TimestampTz now)
 	if (now < next_counts_at)
 		return next_counts_at;
 	next_counts_at = now + COUNTS_INTERVAL_US;
-	write_counts();
+	if (write_counts())
+		next_counts_at = now;
 	return dlist_is_empty(task_plan_dirty()) ? DT_NOEND : next_counts_at;
 }
 

@@ -73,6 +73,13 @@ enum
 	TASK_COLS = TASK_COL_LAST_FAILURE_MESSAGE
 };
 
+/* A row as it is stored: by column number - 1. */
+typedef struct TaskColumns
+{
+	Datum		values[TASK_COLS];
+	bool		nulls[TASK_COLS];
+} TaskColumns;
+
 /* A definition in memory. Texts are NULL when the column is. */
 typedef struct TaskRow
 {
@@ -127,6 +134,7 @@ extern bool task_store_find(const char *name, Oid owner, TaskRow *task);
 
 /* A whole row of the table, copied into the current memory context. */
 extern void task_row_read(HeapTuple tuple, TupleDesc desc, TaskRow *task);
+extern void task_row_from(const TaskColumns *columns, TaskRow *task);
 
 /* The policies of a row, which the table's constraints have checked. */
 extern OverlapPolicy task_overlap(const TaskRow *task);
@@ -169,41 +177,13 @@ extern int64 task_store_set_home(int64 home_id);
 
 /* --- leader (implemented in task_fire_store.c) ---------------------- */
 
-/* Give every scheduled task of a home to receive(); the row lives during the call. */
+/*
+ * Give the tasks of a home that have a schedule to receive(), in order of their
+ * ids, those after an id; the row lives during the call. Looks at max tasks of
+ * any kind; returns the id of the last, or PG_INT64_MAX when there are no more.
+ */
 typedef void (*TaskReceiver) (const TaskRow *task, void *arg);
-extern void task_store_read_scheduled(int64 home_id, TaskReceiver receive, void *arg);
-
-typedef enum FireResult
-{
-	FIRE_OK,					/* moved: insert its run in this transaction */
-	FIRE_LOCKED,				/* somebody holds the row: come again */
-	FIRE_CHANGED				/* another version, fired already, or gone: read it again */
-} FireResult;
-
-/* An occurrence that is due, and what came of it. */
-typedef struct TaskFire
-{
-	int64		task_id;
-	int32		version;		/* as the caller last saw it */
-	TimestampTz fire_at;
-	bool		is_skipped;		/* counted as skipped, not as fired */
-	int64		missed;			/* earlier occurrences that are given up */
-	FireResult	result;
-} TaskFire;
-
-/*
- * Move the last_fire of tasks forward, only from what the caller last saw, in
- * one statement. Each task at most once in a call.
- */
-extern void task_store_fire(TaskFire *fires, int count);
-
-/*
- * The clock was set back: so are last_fire and last_finished_at where they are
- * later than now. False when somebody holds the row: come again.
- */
-extern bool task_store_rewind(int64 task_id, TimestampTz now);
-
-/* Add to a task's counts. False when somebody holds the row: come again. */
-extern bool task_store_add_counts(const TaskCounts *counts);
+extern int64 task_store_read_scheduled(int64 home_id, int64 after_task_id, int64 max,
+									   TaskReceiver receive, void *arg);
 
 #endif							/* TASKLY_TASK_STORE_H */

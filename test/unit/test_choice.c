@@ -55,6 +55,14 @@ list_member_oid(const List *list, Oid datum)
  * ------------------------------------------------------------------------ */
 
 static void
+know_task(int64 task_id, int64 average_us)
+{
+	TaskFacts	facts = {.task_id = task_id};
+
+	task_plan_set(&facts)->average_us = average_us;
+}
+
+static void
 begin_scene(void)
 {
 	ready_forget_waiting();
@@ -63,10 +71,10 @@ begin_scene(void)
 		throttle_set(queue, QUEUE_FIFO, 0, 0, false);
 		throttle_find(queue)->running = 0;
 	}
-	task_plan_set(TASK_UNKNOWN, false, false, 0)->average_us = 0;
-	task_plan_set(TASK_SHORT, false, false, 0)->average_us = 100;
-	task_plan_set(TASK_TINY, false, false, 0)->average_us = 1;
-	task_plan_set(TASK_SLOW, false, false, 0)->average_us = 20000;
+	know_task(TASK_UNKNOWN, 0);
+	know_task(TASK_SHORT, 100);
+	know_task(TASK_TINY, 1);
+	know_task(TASK_SLOW, 20000);
 }
 
 static WaitingRun
