@@ -5,7 +5,7 @@
  *
  * As with queues, no foreign key holds a calendar that tasks name: who gives it
  * to a task locks its row FOR KEY SHARE, and who drops it FOR UPDATE, before
- * looking for tasks. A change of its days waits for neither.
+ * looking for tasks. A change of its days does not wait for those who hold it.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +25,7 @@
 #define CALENDAR_COLUMNS	"calendar_id, version, name, owner"
 #define CALENDAR_COLUMN_COUNT 4
 
-/* Of the ranges that two arrays have the first and last days of. */
+/* The ranges whose first and last days two arrays have, as one set. */
 #define GIVEN_DAYS \
 	"(SELECT COALESCE(pg_catalog.range_agg(pg_catalog.daterange(r.first, r.last, '[]')), '{}')" \
 	" FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS r(first, last))"
@@ -99,16 +99,20 @@ static Statement hold_calendar = {
 };
 
 static Statement add_days = {
-	"UPDATE taskly.calendar SET days = days OPERATOR(pg_catalog.+) " GIVEN_DAYS ","
-	" version = version OPERATOR(pg_catalog.+) 1, altered_at = $4"
-	" WHERE calendar_id OPERATOR(pg_catalog.=) $1",
+	"UPDATE taskly.calendar c SET days = c.days OPERATOR(pg_catalog.+) g.days,"
+	" version = c.version OPERATOR(pg_catalog.+) 1, altered_at = $4"
+	" FROM " GIVEN_DAYS " AS g(days)"
+	" WHERE c.calendar_id OPERATOR(pg_catalog.=) $1"
+	" AND NOT c.days OPERATOR(pg_catalog.@>) g.days",
 	4, {INT4OID, DATEARRAYOID, DATEARRAYOID, TIMESTAMPTZOID}
 };
 
 static Statement remove_days = {
-	"UPDATE taskly.calendar SET days = days OPERATOR(pg_catalog.-) " GIVEN_DAYS ","
-	" version = version OPERATOR(pg_catalog.+) 1, altered_at = $4"
-	" WHERE calendar_id OPERATOR(pg_catalog.=) $1",
+	"UPDATE taskly.calendar c SET days = c.days OPERATOR(pg_catalog.-) g.days,"
+	" version = c.version OPERATOR(pg_catalog.+) 1, altered_at = $4"
+	" FROM " GIVEN_DAYS " AS g(days)"
+	" WHERE c.calendar_id OPERATOR(pg_catalog.=) $1"
+	" AND c.days OPERATOR(pg_catalog.&&) g.days",
 	4, {INT4OID, DATEARRAYOID, DATEARRAYOID, TIMESTAMPTZOID}
 };
 
