@@ -54,13 +54,27 @@ SELECT taskly.create_calendar('too_many',
 SELECT taskly.drop_calendar('every_other_day');
 
 -- A calendar in use cannot be dropped.
-SELECT taskly.schedule('on_working_days', '0 9 * * *', 'SELECT 1') AS task_id \gset
-UPDATE taskly.task SET calendar_id = :id WHERE task_id = :task_id;
+SELECT taskly.schedule('on_working_days', '0 9 * * *', 'SELECT 1', calendar => 'full') > 0 AS has_id;
 SELECT name, tasks FROM taskly.calendars WHERE name = 'full';
 SELECT taskly.drop_calendar('full');
 SELECT taskly.drop_task('on_working_days');
 SELECT taskly.drop_calendar('full');
 SELECT count(*) FROM taskly.calendars WHERE name = 'full';
+
+-- What a task makes of its calendar, whose days are those of its time zone.
+SELECT taskly.create_calendar('weekends', '{2099-12-26, 2099-12-27}') > 0 AS has_id;
+SELECT count(taskly.schedule(name, schedule, 'SELECT 1', starts_at => '2099-12-25 12:00', timezone => zone,
+	calendar => 'weekends', on_excluded => rule, description => 'days off'))
+FROM (VALUES ('skips', '0 9 * * *', 'UTC', 'skip'), ('moves on', '0 9 26 12 *', 'UTC', 'next'),
+	('moves back', '0 13 27 12 *', 'UTC', 'previous'), ('too late', '0 9 27 12 *', 'UTC', 'previous'),
+	('in the east', '0 9 26 12 *', 'Asia/Tokyo', 'next'), ('in the west', '0 22 25 12 *', 'America/New_York', 'next')) t(name, schedule, zone, rule);
+SELECT name, next_fire FROM taskly.tasks WHERE calendar = 'weekends' ORDER BY task_id;
+SELECT taskly.add_days('weekends', '2099-12-28', '2100-12-24', '2100-12-25', '2100-12-26');
+SELECT name, next_fire FROM taskly.tasks WHERE calendar = 'weekends' ORDER BY task_id;
+SELECT count(taskly.alter(name, reset => '{calendar}')) FROM taskly.tasks WHERE calendar = 'weekends';
+SELECT name, next_fire FROM taskly.tasks WHERE description = 'days off' ORDER BY task_id;
+SELECT taskly.drop_calendar('weekends');
+SELECT count(taskly.drop_task(task_id)) FROM taskly.tasks WHERE description = 'days off';
 
 -- Errors
 SELECT taskly.create_calendar('empty');
@@ -97,7 +111,7 @@ SELECT name, days FROM taskly.calendars ORDER BY name;
 
 -- Everybody sees every calendar; its owner's members and administrators change it.
 SET ROLE regress_taskly_keeper;
-SELECT taskly.create_calendar('kept', '{2026-12-25}') AS kept_id \gset
+SELECT taskly.create_calendar('kept', '{2026-12-25}') > 0 AS has_id;
 RESET ROLE;
 SET ROLE regress_taskly_reader;
 SELECT name, owner, days, tasks FROM taskly.calendars WHERE name = 'kept';
@@ -111,8 +125,7 @@ SET ROLE regress_taskly_reader;
 SELECT taskly.add_days('kept', '2026-12-26');
 RESET ROLE;
 -- Tasks that the reader may not see are not counted for it, but do count.
-SELECT taskly.define('not_of_reader', 'SELECT 1') AS task_id \gset
-UPDATE taskly.task SET calendar_id = :kept_id WHERE task_id = :task_id;
+SELECT taskly.schedule('not_of_reader', '0 9 * * *', 'SELECT 1', calendar => 'kept') > 0 AS has_id;
 SELECT tasks FROM taskly.calendars WHERE name = 'kept';
 SET ROLE regress_taskly_reader;
 SELECT tasks FROM taskly.calendars WHERE name = 'kept';
