@@ -129,13 +129,16 @@ check_ranges(const char *name, int ranges)
 Datum
 taskly_create_calendar_v1(PG_FUNCTION_ARGS)
 {
-	char	   *name = required_text(fcinfo, 0, "name");
-	DaySet	   *days = PG_ARGISNULL(1) ? NULL : required_days(fcinfo, 1);
 	char	   *description = arg_text(fcinfo, 2);
+	DaySet	   *days = NULL;
+	char	   *name;
 	int32		calendar_id;
 
 	begin_writing_call("taskly.create_calendar()");
+	name = required_text(fcinfo, 0, "name");
 	check_name("calendar", name);
+	if (!PG_ARGISNULL(1))
+		days = required_days(fcinfo, 1);
 	if (description != NULL)
 		check_text("description", description);
 	if (days != NULL)

@@ -5,7 +5,7 @@
  *
  * As with queues, no foreign key holds a calendar that tasks name: who gives it
  * to a task locks its row FOR KEY SHARE, and who drops it FOR UPDATE, before
- * looking for tasks. A change of its days waits for neither.
+ * looking for tasks. A change of its days does not wait for those who hold it.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/multirangetypes.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "server/clock.h"
 #include "store/calendar_store.h"
@@ -25,7 +27,7 @@
 #define CALENDAR_COLUMNS	"calendar_id, version, name, owner"
 #define CALENDAR_COLUMN_COUNT 4
 
-/* Of the ranges that two arrays have the first and last days of. */
+/* The ranges whose first and last days two arrays have, as one set. */
 #define GIVEN_DAYS \
 	"(SELECT COALESCE(pg_catalog.range_agg(pg_catalog.daterange(r.first, r.last, '[]')), '{}')" \
 	" FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS r(first, last))"
@@ -47,9 +49,7 @@ static Statement read_calendars = {
 };
 
 static Statement read_days = {
-	"SELECT pg_catalog.lower(r), pg_catalog.upper(r)"
-	" FROM taskly.calendar c CROSS JOIN LATERAL pg_catalog.unnest(c.days) AS r"
-	" WHERE c.calendar_id OPERATOR(pg_catalog.=) $1",
+	"SELECT days FROM taskly.calendar WHERE calendar_id OPERATOR(pg_catalog.=) $1",
 	1, {INT4OID}
 };
 
@@ -99,16 +99,20 @@ static Statement hold_calendar = {
 };
 
 static Statement add_days = {
-	"UPDATE taskly.calendar SET days = days OPERATOR(pg_catalog.+) " GIVEN_DAYS ","
-	" version = version OPERATOR(pg_catalog.+) 1, altered_at = $4"
-	" WHERE calendar_id OPERATOR(pg_catalog.=) $1",
+	"UPDATE taskly.calendar c SET days = c.days OPERATOR(pg_catalog.+) g.days,"
+	" version = c.version OPERATOR(pg_catalog.+) 1, altered_at = $4"
+	" FROM " GIVEN_DAYS " AS g(days)"
+	" WHERE c.calendar_id OPERATOR(pg_catalog.=) $1"
+	" AND NOT c.days OPERATOR(pg_catalog.@>) g.days",
 	4, {INT4OID, DATEARRAYOID, DATEARRAYOID, TIMESTAMPTZOID}
 };
 
 static Statement remove_days = {
-	"UPDATE taskly.calendar SET days = days OPERATOR(pg_catalog.-) " GIVEN_DAYS ","
-	" version = version OPERATOR(pg_catalog.+) 1, altered_at = $4"
-	" WHERE calendar_id OPERATOR(pg_catalog.=) $1",
+	"UPDATE taskly.calendar c SET days = c.days OPERATOR(pg_catalog.-) g.days,"
+	" version = c.version OPERATOR(pg_catalog.+) 1, altered_at = $4"
+	" FROM " GIVEN_DAYS " AS g(days)"
+	" WHERE c.calendar_id OPERATOR(pg_catalog.=) $1"
+	" AND c.days OPERATOR(pg_catalog.&&) g.days",
 	4, {INT4OID, DATEARRAYOID, DATEARRAYOID, TIMESTAMPTZOID}
 };
 
@@ -212,42 +216,45 @@ calendar_store_read_all(CalendarReceiver receive, void *arg)
 	(void) store_execute(&read_calendars, NULL, NULL, relay_calendar, &relay);
 }
 
-/* The ranges read so far; room grows by doubling. */
-typedef struct RangeList
+typedef struct DaysTarget
 {
-	DayRange   *ranges;
-	int			count;
-	int			room;
-} RangeList;
+	MemoryContext context;
+	DaySet	   *days;
+} DaysTarget;
 
+/* The ranges of a datemultirange are bounded, and each ends before its upper bound. */
 static void
-receive_range(HeapTuple row, TupleDesc desc, void *arg)
+receive_days(HeapTuple row, TupleDesc desc, void *arg)
 {
-	RangeList  *list = arg;
+	DaysTarget *target = arg;
+	TypeCacheEntry *type = lookup_type_cache(DATERANGEOID, TYPECACHE_RANGE_INFO);
 	bool		isnull;
-	DayRange   *range;
+	MultirangeType *days = DatumGetMultirangeTypeP(heap_getattr(row, 1, desc, &isnull));
+	DayRange   *ranges = palloc(days->rangeCount * sizeof(DayRange));
+	MemoryContext old;
 
-	if (list->count == list->room)
+	for (uint32 i = 0; i < days->rangeCount; i++)
 	{
-		list->room *= 2;
-		list->ranges = repalloc(list->ranges, list->room * sizeof(DayRange));
+		RangeBound	lower;
+		RangeBound	upper;
+
+		multirange_get_bounds(type, days, i, &lower, &upper);
+		ranges[i].first = DatumGetDateADT(lower.val);
+		ranges[i].last = DatumGetDateADT(upper.val) - 1;
 	}
-	range = &list->ranges[list->count++];
-	range->first = DatumGetDateADT(heap_getattr(row, 1, desc, &isnull));
-	range->last = DatumGetDateADT(heap_getattr(row, 2, desc, &isnull)) - 1;
+	old = MemoryContextSwitchTo(target->context);
+	target->days = day_set_build(ranges, days->rangeCount);
+	MemoryContextSwitchTo(old);
 }
 
 DaySet *
 calendar_store_days(int32 calendar_id)
 {
 	Datum		values[] = {Int32GetDatum(calendar_id)};
-	RangeList	list = {palloc(64 * sizeof(DayRange)), 0, 64};
-	DaySet	   *set;
+	DaysTarget	target = {CurrentMemoryContext, NULL};
 
-	(void) store_execute(&read_days, values, NULL, receive_range, &list);
-	set = day_set_build(list.ranges, list.count);
-	pfree(list.ranges);
-	return set;
+	(void) store_execute(&read_days, values, NULL, receive_days, &target);
+	return target.days != NULL ? target.days : day_set_build(NULL, 0);
 }
 
 typedef struct TextTarget

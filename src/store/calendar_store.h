@@ -11,7 +11,7 @@
 #include "taskly.h"
 #include "time/day_set.h"
 
-/* Documented; a calendar of 10,000 ranges is read in a few milliseconds. */
+/* Documented; a calendar of so many is read in a millisecond. */
 #define CALENDAR_MAX_RANGES	10000
 
 typedef struct CalendarRow

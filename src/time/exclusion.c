@@ -38,11 +38,11 @@ typedef struct Search
 } Search;
 
 static TimestampTz next_unmoved(const Search *search, TimestampTz limit);
-static TimestampTz end_of_exclusion(const Search *search, TimestampTz instant);
+static TimestampTz end_of_exclusion(const pg_tz *zone, const DaySet *excluded, TimestampTz instant);
 static TimestampTz next_moved(const Search *search);
 static int	first_stretch(const Search *search, int64 day);
 static int64 target_of(const Search *search, int stretch);
-static bool find_unmoved(const Search *search, int64 day, int64 *day_found, TimestampTz *limit);
+static bool find_day_due(const Search *search, int64 from, int64 *day, TimestampTz *limit);
 static TimestampTz first_moved(const Search *search, int stretch, int64 from);
 static int64 first_time(const Search *search, int64 day, int64 from);
 static int64 first_civil_after(const pg_tz *zone, TimestampTz after);
@@ -76,8 +76,17 @@ next_unmoved(const Search *search, TimestampTz limit)
 			return limit;
 		if (!day_set_contains(search->excluded, day_of(search->schedule->zone, next)))
 			return next;
-		after = end_of_exclusion(search, next) - 1;
+		after = end_of_exclusion(search->schedule->zone, search->excluded, next) - 1;
 	}
+}
+
+TimestampTz
+exclusion_end(const pg_tz *zone, const DaySet *excluded, TimestampTz instant)
+{
+	while (excluded != NULL && instant < END_TIMESTAMP &&
+		   day_set_contains(excluded, day_of(zone, instant)))
+		instant = end_of_exclusion(zone, excluded, instant);
+	return instant < END_TIMESTAMP ? instant : DT_NOEND;
 }
 
 /*
@@ -86,16 +95,15 @@ next_unmoved(const Search *search, TimestampTz limit)
  * excluded days, that is when they are moved next.
  */
 static TimestampTz
-end_of_exclusion(const Search *search, TimestampTz instant)
+end_of_exclusion(const pg_tz *zone, const DaySet *excluded, TimestampTz instant)
 {
-	const pg_tz *zone = search->schedule->zone;
 	int64		second = floor_divide(instant, USECS_PER_SEC);
 	ZoneSegment segment = zone_segment(zone, second);
 	int64		day = floor_divide(second + segment.offset, CIVIL_DAY);
-	int64		free_at = day_set_next_free(search->excluded, day) * CIVIL_DAY;
+	int64		free_at = day_set_next_free(excluded, day) * CIVIL_DAY;
 	int64		result = Min(free_at - segment.offset, segment.end);
 
-	if (day - day_set_previous_free(search->excluded, day) > CLOCKS_REACH)
+	if (day - day_set_previous_free(excluded, day) > CLOCKS_REACH)
 	{
 		int64		reached = zone_first_instant(zone, free_at);
 
@@ -126,7 +134,7 @@ next_moved(const Search *search)
 		int			next;
 
 		if (target >= END_DAY || first_instant(zone, target * USECS_PER_DAY) >= limit ||
-			!find_unmoved(search, excluded->ranges[stretch].first, &day, &limit))
+			!find_day_due(search, excluded->ranges[stretch].first, &day, &limit))
 			break;
 		if (day - CLOCKS_REACH <= excluded->ranges[stretch].last)
 			moved = first_moved(search, stretch, from);
@@ -163,20 +171,20 @@ target_of(const Search *search, int stretch)
 }
 
 /*
- * The day of the first occurrence from a day's beginning on; false: there is
- * none. If it stays where it is, it limits what need be looked at.
+ * The day of the first occurrence from the beginning of a day on; false: there
+ * is none. If that stays where it is, it limits what need be looked at.
  */
 static bool
-find_unmoved(const Search *search, int64 day, int64 *day_found, TimestampTz *limit)
+find_day_due(const Search *search, int64 from, int64 *day, TimestampTz *limit)
 {
 	const pg_tz *zone = search->schedule->zone;
-	TimestampTz start = first_instant(zone, Max(day, MIN_DAY) * USECS_PER_DAY);
+	TimestampTz start = first_instant(zone, Max(from, MIN_DAY) * USECS_PER_DAY);
 	TimestampTz next = schedule_next(search->schedule, search->anchor, start - 1);
 
 	if (next == DT_NOEND)
 		return false;
-	*day_found = day_of(zone, next);
-	if (next > search->after && !day_set_contains(search->excluded, *day_found))
+	*day = day_of(zone, next);
+	if (next > search->after && !day_set_contains(search->excluded, *day))
 		*limit = Min(*limit, next);
 	return true;
 }

@@ -36,4 +36,8 @@ extern TimestampTz exclusion_next(const Schedule *schedule, const DaySet *exclud
 								  ExclusionRule rule, TimestampTz anchor,
 								  TimestampTz after);
 
+/* The first instant from one on, itself included, on a day that is not excluded. */
+extern TimestampTz exclusion_end(const pg_tz *zone, const DaySet *excluded,
+								 TimestampTz instant);
+
 #endif							/* TASKLY_EXCLUSION_H */

@@ -124,7 +124,8 @@ static TimestampTz
 next_after_finish(const Timetable *timetable, TimestampTz last, TimestampTz last_finished_at)
 {
 	if (last == DT_NOBEGIN)
-		return Max(timetable->anchor, timetable->starts_at);
+		return exclusion_end(timetable->schedule.zone, timetable->excluded,
+							 Max(timetable->anchor, timetable->starts_at));
 	return exclusion_next(&timetable->schedule, timetable->excluded, timetable->on_excluded,
 						  Max(last, last_finished_at), last);
 }

@@ -1,7 +1,7 @@
 -- Recurring tasks, as a user sees them.
 
 \ir helper.psql
-SELECT plan(21);
+SELECT plan(25);
 
 CREATE TABLE tick (at timestamptz DEFAULT clock_timestamp(), scheduled_for timestamptz);
 
@@ -41,5 +41,18 @@ SELECT run_id AS id FROM taskly.runs WHERE task = 'long' AND status = 'running' 
 SELECT is(taskly.drop_task('long'), true, 'its task can be dropped meanwhile');
 SELECT taskly.cancel(:id) \g /dev/null
 SELECT is(ends(:id), 'cancelled', 'and the run cancelled');
+
+-- Days off: what changes them changes what the scheduler does
+SELECT taskly.create_calendar('days off', ARRAY[current_date - 1, current_date, current_date + 1]) \g /dev/null
+SELECT taskly.schedule('off', 'every 1 second', 'SELECT 1', calendar => 'days off') \g /dev/null
+SELECT taskly.schedule('after finish', '1 second after finish', 'SELECT 1', calendar => 'days off') \g /dev/null
+SELECT taskly.schedule('on', 'every 1 second', 'SELECT 1') \g /dev/null
+SELECT ok(poll($$SELECT count(*) >= 2 FROM taskly.runs WHERE task = 'on'$$), 'on a day off others go on');
+SELECT is(count(*), 0::bigint, 'a task that minds it does not') FROM taskly.runs WHERE task IN ('off', 'after finish');
+SELECT taskly.remove_days('days off', current_date - 1, current_date, current_date + 1) \g /dev/null
+SELECT ok(poll($$SELECT count(*) FILTER (WHERE task = 'off') >= 2 AND count(*) FILTER (WHERE task = 'after finish') >= 2 FROM taskly.runs$$), 'until it is none any more');
+SELECT taskly.add_days_between('days off', current_date - 1, current_date + 1) \g /dev/null
+SELECT ok(poll($$SELECT max(scheduled_for) FILTER (WHERE task = 'on') > max(scheduled_for) FILTER (WHERE task = 'off') + interval '2500 ms'
+	FROM taskly.runs$$), 'or becomes one again');
 
 SELECT * FROM finish();

@@ -28,6 +28,8 @@ my $definitions = q{
 		max_attempts, description FROM taskly.task) t};
 my $queues = q{
 	SELECT string_agg(to_jsonb(q)::text, E'\n' ORDER BY q.queue_id) FROM taskly.queue q};
+my $calendars = q{
+	SELECT string_agg(to_jsonb(c)::text, E'\n' ORDER BY c.calendar_id) FROM taskly.calendar c};
 my $waiting = q{
 	SELECT string_agg(to_jsonb(p)::text, E'\n' ORDER BY p.run_id)
 	FROM (SELECT run_id, task_id, due_at, owner, args, command, deadline_at, attempt
@@ -82,6 +84,7 @@ $node->safe_psql('source', q{
 	CREATE TABLE effect (what text, database name DEFAULT current_database());
 	GRANT INSERT ON effect TO tenant;
 	SELECT taskly.create_queue('narrow', algorithm => 'fifo', max_running => 1);
+	SELECT taskly.create_calendar('holidays', '{2026-12-25, 2027-01-01}');
 	SELECT taskly.schedule('tick', '* * * * * *', 'INSERT INTO effect VALUES (''tick'')', description => 'every second');
 	SELECT taskly.schedule('yearly', '0 0 1 1 *', 'SELECT 1', max_attempts => 3);
 	SELECT taskly.define('put', 'INSERT INTO effect SELECT $1 ->> 0', queue => 'narrow');
@@ -117,6 +120,7 @@ foreach my $target ($node, $other)
 	is_parked($target, 'copy', $name);
 	is($target->safe_psql('copy', $definitions), $node->safe_psql('source', $definitions), "$name: all tasks are there");
 	is($target->safe_psql('copy', $queues), $node->safe_psql('source', $queues), "$name: all queues");
+	is($target->safe_psql('copy', $calendars), $node->safe_psql('source', $calendars), "$name: all calendars");
 	is($target->safe_psql('copy', $waiting), $node->safe_psql('source', $waiting), "$name: all runs that wait");
 	is($target->safe_psql('copy', q{
 			SELECT (SELECT last_value FROM taskly.run_run_id_seq) >= (SELECT max(run_id) FROM taskly.pending_run),

@@ -261,6 +261,8 @@ test_after_finish(void)
 	for (int rule = EXCLUDED_SKIP; rule <= EXCLUDED_PREVIOUS; rule++)
 		is_after &= exclusion_next(&schedule, set, (ExclusionRule) rule, friday, friday) == 9 * DAY;
 	ok(is_after, "a delay that ends on an excluded day ends with the last of them");
+	ok(exclusion_end(&utc, set, friday) == friday && exclusion_end(&utc, set, 7 * DAY) == 9 * DAY &&
+	   exclusion_end(&utc, NULL, 7 * DAY) == 7 * DAY, "as does whatever else has to wait");
 	pfree(set);
 }
 
