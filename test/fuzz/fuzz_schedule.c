@@ -53,7 +53,8 @@ check_schedule(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
 	int64		count = 0;
 
 	promise(schedule_period_us(schedule) >= 0);
-	promise(schedule_count(schedule, anchor, DT_NOBEGIN, DT_NOEND) >= 0);
+	if (after % 64 == 0)
+		promise(schedule_count(schedule, anchor, DT_NOBEGIN, DT_NOEND) >= 0);
 	for (int i = 0; i < 10; i++)
 	{
 		TimestampTz next = schedule_next(schedule, anchor, t);
