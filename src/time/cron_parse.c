@@ -121,5 +121,5 @@ refuse_never(const char *text, ScheduleError *error)
 	schedule_error(error, "schedule never comes due: \"%s\"",
 				   part_text(make_part(text, text + strlen(text))).text);
 	return schedule_error_detail(error,
-								 "No month that it allows ever has a day that its day of month and weekday allow.");
+								 "No month that it allows ever has such a day.");
 }

@@ -25,23 +25,21 @@
  */
 #define SLACK_US		(30 * USECS_PER_DAY)
 
-/*
- * Dates of a grid repeat when so many years have passed that the calendar does
- * (400, which are whole weeks) and the days added are whole weeks.
- */
-#define CYCLE_STEPS		(400 * 12 * 7)
+#define CYCLE_MONTHS	(400 * 12)	/* after which the calendar repeats, weekdays too */
 
-/* No zone's clocks are moved by days again and again. */
-#define DAY_MOVES_END	(civil_day(2400, 1, 1) * CIVIL_DAY)
+/* No zone's clocks are moved by a day or more after the end of its table. */
+#define DAY_MOVES_END	(civil_day(2500, 1, 1) * CIVIL_DAY)
 
 static TimestampTz next_by_arithmetic(int64 period_length, TimestampTz anchor, TimestampTz after);
 static bool is_elapsed(const Grid *grid);
 static int64 index_after(const Grid *grid, TimestampTz after);
 static int64 index_by_calendar(const Grid *grid, uint64 elapsed, TimestampTz after);
+static int64 next_on_weekdays(const Grid *grid, int64 from);
 static int64 count_indexes(const Grid *grid, int64 first, int64 end);
 static int64 count_doubles(const Grid *grid, TimestampTz after, TimestampTz until);
-static int64 cycle_steps(const Grid *grid);
-static bool is_on_weekdays(const Grid *grid, int64 n);
+static int64 cycle_steps(const Period *period);
+static int64 anchor_civil(const Grid *grid);
+static bool is_on_weekdays(const Grid *grid, int64 anchor, int64 n);
 static int64 add_calendar(const Period *period, int64 civil, int64 n);
 
 int64
@@ -53,19 +51,16 @@ period_us(const Period *period)
 TimestampTz
 grid_next(const Grid *grid, TimestampTz after)
 {
-	int64		first;
+	int64		n;
 
 	if (!IS_VALID_TIMESTAMP(grid->anchor))
 		return DT_NOEND;
 	if (is_elapsed(grid) && after >= grid->anchor)
 		return next_by_arithmetic(grid->period.us, grid->anchor, after);
-	first = index_after(grid, after);
-	for (int64 n = first; n - first < cycle_steps(grid); n++)
-	{
-		if (is_on_weekdays(grid, n))
-			return period_nth(&grid->period, grid->zone, grid->anchor, n);
-	}
-	return DT_NOEND;
+	n = index_after(grid, after);
+	if (grid->weekdays != 0)
+		n = next_on_weekdays(grid, n);
+	return n < 0 ? DT_NOEND : period_nth(&grid->period, grid->zone, grid->anchor, n);
 }
 
 int64
@@ -142,21 +137,41 @@ index_by_calendar(const Grid *grid, uint64 elapsed, TimestampTz after)
 	return low;
 }
 
+/* The first n, from this one on, that is on its weekdays; -1: none ever is. */
+static int64
+next_on_weekdays(const Grid *grid, int64 from)
+{
+	int64		anchor = anchor_civil(grid);
+	int64		end = from + cycle_steps(&grid->period);
+
+	for (int64 n = from; n < end; n++)
+	{
+		if (is_on_weekdays(grid, anchor, n))
+			return n;
+	}
+	return -1;
+}
+
 /* How many of the n from the first on and before the end are on its weekdays. */
 static int64
 count_indexes(const Grid *grid, int64 first, int64 end)
 {
-	int64		cycle = cycle_steps(grid);
-	int64		whole = 0;
-	int64		rest = 0;
+	int64		cycle = cycle_steps(&grid->period);
+	int64		cycles = (end - first) / cycle;
+	int64		count = 0;
+	int64		anchor;
 
 	if (grid->weekdays == 0)
 		return end - first;
-	if (end - first > cycle)
-		whole = (end - first) / cycle * count_indexes(grid, first, first + cycle);
-	for (int64 n = end - (end - first) % cycle; n < end; n++)
-		rest += is_on_weekdays(grid, n) ? 1 : 0;
-	return whole + rest;
+
+	anchor = anchor_civil(grid);
+	/* Each counts as often as there are cycles, and once more in what is left. */
+	for (int64 n = first; n < end && n < first + cycle; n++)
+	{
+		if (is_on_weekdays(grid, anchor, n))
+			count += cycles + (n < end - cycles * cycle ? 1 : 0);
+	}
+	return count;
 }
 
 /* How many instants are at the same time as another one: in gaps of a day or more. */
@@ -186,22 +201,37 @@ count_doubles(const Grid *grid, TimestampTz after, TimestampTz until)
 
 /* After so many steps, the weekdays of a grid come again. */
 static int64
-cycle_steps(const Grid *grid)
+cycle_steps(const Period *period)
 {
-	return grid->period.months == 0 ? 7 : CYCLE_STEPS;
+	int			a = CYCLE_MONTHS;
+	int			b = period->months % CYCLE_MONTHS;
+
+	if (period->months == 0)
+		return 7;
+	while (b != 0)
+	{
+		int			rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	/* a is the greatest common divisor (Euclid). */
+	return CYCLE_MONTHS / a * (period->days % 7 == 0 ? 1 : 7);
+}
+
+static int64
+anchor_civil(const Grid *grid)
+{
+	return zone_civil(grid->zone, floor_divide(grid->anchor, USECS_PER_SEC));
 }
 
 /* The weekday is that of the date asked for, also where clocks skip it. */
 static bool
-is_on_weekdays(const Grid *grid, int64 n)
+is_on_weekdays(const Grid *grid, int64 anchor, int64 n)
 {
-	int64		start = floor_divide(grid->anchor, USECS_PER_SEC);
-	int64		civil;
+	int64		day = floor_divide(add_calendar(&grid->period, anchor, n), CIVIL_DAY);
 
-	if (grid->weekdays == 0)
-		return true;
-	civil = add_calendar(&grid->period, zone_civil(grid->zone, start), n);
-	return (grid->weekdays >> civil_weekday(floor_divide(civil, CIVIL_DAY)) & 1) != 0;
+	return (grid->weekdays >> civil_weekday(day) & 1) != 0;
 }
 
 TimestampTz

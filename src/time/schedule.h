@@ -65,7 +65,8 @@ extern TimestampTz schedule_next(const Schedule *schedule,
 
 /*
  * Number of instants in (after, until]: as many as schedule_next() would give
- * one after the other, in milliseconds at most, whatever their number.
+ * one after the other, in milliseconds at most, whatever their number. Of
+ * SCHEDULE_AFTER_FINISH 0 or 1: the next run's finish is not known.
  */
 extern int64 schedule_count(const Schedule *schedule, TimestampTz anchor,
 							TimestampTz after, TimestampTz until);

@@ -11,11 +11,11 @@
 #include "time/schedule.h"
 
 /*
- * The calendar repeats every 400 years, and so do PostgreSQL's time zones once
- * their tables, which end in this century, are left.
+ * The calendar repeats every 400 years, and so do PostgreSQL's time zones after
+ * the end of their tables, none of which is later than 2440.
  */
 #define CYCLE_US		(146097 * USECS_PER_DAY)
-#define CYCLES_START	(civil_day(2400, 1, 1) * USECS_PER_DAY)
+#define CYCLES_START	(civil_day(2500, 1, 1) * USECS_PER_DAY)
 
 typedef int64 (*CountFunction) (const Schedule *schedule, TimestampTz after, TimestampTz until);
 

@@ -50,7 +50,11 @@ check_schedule(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
 {
 	TimestampTz t = after;
 
+	int64		count = 0;
+
 	promise(schedule_period_us(schedule) >= 0);
+	if (after % 64 == 0)
+		promise(schedule_count(schedule, anchor, DT_NOBEGIN, DT_NOEND) >= 0);
 	for (int i = 0; i < 10; i++)
 	{
 		TimestampTz next = schedule_next(schedule, anchor, t);
@@ -59,7 +63,12 @@ check_schedule(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
 		/* Nothing lies between: just before it, it is next too. */
 		if (next != DT_NOEND && next - 1 > t)
 			promise(schedule_next(schedule, anchor, next - 1) == next);
+		if (next == DT_NOEND)
+			break;
 		t = next;
+		count++;
+		promise(schedule->kind == SCHEDULE_AFTER_FINISH ||
+				schedule_count(schedule, anchor, after, t) == count);
 	}
 }
 

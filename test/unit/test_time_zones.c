@@ -417,6 +417,42 @@ check_cron(Walk *walk, const char *name, struct pg_tz *zone)
 	compare(walk, name, text, &schedule, 0);
 }
 
+/* One date of the year: most segments between are passed over, and this one not. */
+static void
+check_far(Walk *walk, const char *name, struct pg_tz *zone)
+{
+	int64		civil = walk->shown[walk->steps - STEPS / 2] * walk->unit;
+	CivilDate	date = civil_date(floor_divide(civil, CIVIL_DAY));
+	TimestampTz start = (walk->start + walk->compared_from) * walk->unit * USECS_PER_SEC;
+	bool		follows_clock = tap_random(2);
+	Model		model = {0};
+	Schedule	schedule;
+	char		text[64];
+	int			i = walk->compared_from;
+
+	sprintf(text, "*/%d %s %d %d *", 1 + (int) tap_random(30), follows_clock ? "*" : "0-23", date.day, date.month);
+	memset(model.hour, true, sizeof(model.hour));
+	memset(model.weekday, true, sizeof(model.weekday));
+	model.weekday_star = model.second[0] = model.day[date.day] = model.month[date.month] = true;
+	for (int minute = 0; minute < 60; minute += atoi(text + 2))
+		model.minute[minute] = true;
+	model.number = -2 - schedules_seen++;
+	schedule = parse(text, zone);
+	cron_dues(walk, &model, follows_clock);
+
+	while (i < walk->steps && !walk->due[i])
+		i++;
+	if (i < walk->steps)
+	{
+		TimestampTz expected = (walk->start + i) * walk->unit * USECS_PER_SEC;
+		TimestampTz after = start - tap_random(340 * USECS_PER_DAY);
+		TimestampTz found = schedule_next(&schedule, 0, after);
+
+		if (found != expected)
+			complain(name, text, "far next", after, found, expected);
+	}
+}
+
 /* Writes " on …", and what it means; or nothing, which means all days. */
 static void
 random_weekdays(char *text, bool *weekday, bool needed)
@@ -492,6 +528,8 @@ check_change(const char *name, struct pg_tz *zone, int64 at)
 	Walk		walk;
 
 	make_walk(&walk, zone, at, tap_random(20) == 0 ? 1 : 60);
+	if (walk.unit == 60)
+		check_far(&walk, name, zone);
 	for (int i = 0; i < SCHEDULES; i++)
 	{
 		check_cron(&walk, name, zone);

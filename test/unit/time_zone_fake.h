@@ -29,15 +29,27 @@ struct pg_tz
 	}			changes[FAKE_CHANGES];
 };
 
+/* How often a zone was asked: what most of the time goes into. */
+static int64 fake_lookups = 0;
+
 int
 pg_next_dst_boundary(const pg_time_t *timep, long int *before_gmtoff, int *before_isdst,
 					 pg_time_t *boundary, long int *after_gmtoff, int *after_isdst,
 					 const pg_tz *tz)
 {
-	int			next = tz->count;
+	int			next = 0;
+	int			end = tz->count;
 
-	while (next > 0 && *timep < tz->changes[next - 1].at)
-		next--;
+	fake_lookups++;
+	while (next < end)
+	{
+		int			middle = (next + end) / 2;
+
+		if (*timep < tz->changes[middle].at)
+			end = middle;
+		else
+			next = middle + 1;
+	}
 	*before_gmtoff = next > 0 ? tz->changes[next - 1].offset : tz->offset;
 	*before_isdst = *after_isdst = 0;
 	if (next == tz->count)
