@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -130,6 +132,16 @@ leader_run_ended(int64 task_id, TimestampTz finished_at)
 		agenda_finished(task_id, finished_at);
 }
 
+/* Schedules are dates, so nothing is to be corrected: say what will look odd. */
+void
+leader_clock_stepped(int64 step_us, TimestampTz now)
+{
+	if (am_leader)
+		ereport(LOG,
+				(errmsg("taskly: the clock was set %s by %.3f s",
+						step_us > 0 ? "forward" : "back", fabs(step_us / 1e6))));
+}
+
 /* ------------------------------------------------------------------------
  * Becoming leader
  * ------------------------------------------------------------------------ */
@@ -217,9 +229,9 @@ leader_warm_up(TimestampTz now)
 		dispatch_warm_up(fire->owner, fire->is_shell, now);
 	else if (fire != NULL)
 		next = fire->wake_at - WARM_UP_US;
-	if (timer != NULL && timer->due_at - WARM_UP_US <= now)
+	if (timer != NULL && timer->wake_at - WARM_UP_US <= now)
 		dispatch_warm_up(timer->owner, timer->is_shell, now);
 	else if (timer != NULL)
-		next = Min(next, timer->due_at - WARM_UP_US);
+		next = Min(next, timer->wake_at - WARM_UP_US);
 	return next;
 }

@@ -22,6 +22,9 @@ extern void leader_task_changed(const struct TaskRow *task, TimestampTz now);
 extern void leader_task_dropped(int64 task_id);
 extern void leader_run_ended(int64 task_id, TimestampTz finished_at);
 
+/* Somebody has set the wall clock, by so much; it is now this late. */
+extern void leader_clock_stepped(int64 step_us, TimestampTz now);
+
 /*
  * One turn: become leader if nobody is, fire what is due, keep house. Returns
  * the next time it wants a turn.
