@@ -1053,7 +1053,7 @@ SELECT
 	CASE
 		WHEN a.run_id IS NOT NULL OR p.started_at IS NOT NULL THEN 'running'
 		WHEN p.attempt OPERATOR(pg_catalog.>) 0 THEN 'retrying'
-		WHEN p.due_at OPERATOR(pg_catalog.<=) taskly.statement_time() THEN 'queued'
+		WHEN p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) THEN 'queued'
 		ELSE 'scheduled'
 	END AS status,
 	COALESCE(a.attempt, p.attempt) AS attempt,
@@ -1322,7 +1322,7 @@ FROM taskly.queue q
 			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
 			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due) AS scheduled,
 			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
-			pg_catalog.max(taskly.statement_time() OPERATOR(pg_catalog.-) p.due_at)
+			pg_catalog.max(GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) p.due_at, '0'::interval))
 				FILTER (WHERE NOT s.is_running AND s.is_due) AS oldest_wait
 		FROM taskly.pending_run p
 			LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
@@ -1330,7 +1330,7 @@ FROM taskly.queue q
 			CROSS JOIN LATERAL (
 				SELECT
 					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
-					p.due_at OPERATOR(pg_catalog.<=) taskly.statement_time() AS is_due
+					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due
 			) s
 		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
 		GROUP BY p.queue_id

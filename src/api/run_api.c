@@ -123,10 +123,12 @@ fill_for_task(FunctionCallInfo fcinfo, bool is_by_id, RunRow *row,
 {
 	TaskRow		task;
 	int64		home_id = catalog_home_id_or_error();
+	TimestampTz due_at;
 
 	find_argument_task(fcinfo, is_by_id, &task);
-	run_row_for_task(row, &task, arg_run_at(fcinfo, run_at), taskly_now(),
-					 RUN_SOURCE_ENQUEUE);
+	due_at = arg_run_at(fcinfo, run_at);
+	/* Not before that: what was due when it was queued is due for ever. */
+	run_row_for_task(row, &task, due_at, taskly_now(), RUN_SOURCE_ENQUEUE);
 	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(home_id));
 	if (!PG_ARGISNULL(priority))
 		run_row_set(row, RUN_COL_PRIORITY, Int32GetDatum(PG_GETARG_INT32(priority)));

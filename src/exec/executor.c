@@ -68,9 +68,9 @@ time_limit_us(const RunningRun *run)
 
 	if (limit == 0 && StatementTimeout > 0)
 		limit = (int64) StatementTimeout * 1000;
-	if (!run_is_null(&run->row, RUN_COL_DEADLINE_AT))
+	if (run->assignment->expires_us != TASKLY_NEVER_US)
 	{
-		int64		left = run_time(&run->row, RUN_COL_DEADLINE_AT) - taskly_now();
+		int64		left = run->assignment->expires_us - taskly_monotonic_us();
 
 		if (limit == 0 || left < limit)
 			limit = Max(left, 1);
@@ -116,7 +116,7 @@ running_show(RunningRun *run)
 	session_start_timer(limit);
 	session_allow_cancel(true);
 	/* Asked for between two tries of this run. */
-	if (activity_is_cancelled(my_slot))
+	if (activity_is_cancelled(my_slot) || activity_is_overdue(my_slot))
 		InterruptPending = QueryCancelPending = true;
 }
 
@@ -155,8 +155,7 @@ running_is_denied(RunningRun *run)
 bool
 running_is_expired(const RunningRun *run)
 {
-	return !run_is_null(&run->row, RUN_COL_DEADLINE_AT) &&
-		run_time(&run->row, RUN_COL_DEADLINE_AT) <= taskly_now();
+	return run->assignment->expires_us <= taskly_monotonic_us();
 }
 
 /* ------------------------------------------------------------------------
@@ -295,7 +294,7 @@ running_judge_error(RunningRun *run, ErrorData *error)
 	{
 		if (activity_is_cancelled(my_slot))
 			run->end.status = RUN_CANCELLED;
-		else if (session_timer_went_off())
+		else if (session_timer_went_off() || activity_is_overdue(my_slot))
 		{
 			run->end.status = RUN_TIMED_OUT;
 			run->end.message = pstrdup("run timed out");

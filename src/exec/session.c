@@ -28,19 +28,27 @@
 
 #include "compat.h"
 #include "exec/session.h"
+#include "server/clock.h"
 #include "server/slot.h"
 #include "server/txn.h"
 
 static TimeoutId run_timeout;
 static volatile sig_atomic_t timer_went_off = false;
+static volatile int64 stop_by_us = 0;	/* monotonic; set while the timer is off */
 static bool used_temp_objects = false;
 static int	role_synchronous_commit;
 static XLogRecPtr unflushed = InvalidXLogRecPtr;
 
-/* In a signal handler, as StatementCancelHandler. */
+/*
+ * In a signal handler, as StatementCancelHandler. PostgreSQL's timers go by the
+ * wall clock. When that was set forward, this one may be too early; the scheduler
+ * watches, and tells us in time.
+ */
 static void
 cancel_run(void)
 {
+	if (taskly_monotonic_us() < stop_by_us)
+		return;
 	timer_went_off = true;
 	InterruptPending = true;
 	QueryCancelPending = true;
@@ -66,9 +74,10 @@ void
 session_start_timer(int64 timeout_us)
 {
 	timer_went_off = false;
-	if (timeout_us > 0)
-		enable_timeout_after(run_timeout,
-							 (int) Min(Max(timeout_us / 1000, 1), PG_INT32_MAX));
+	if (timeout_us <= 0)
+		return;
+	stop_by_us = taskly_monotonic_us() + timeout_us;
+	enable_timeout_after(run_timeout, (int) Min(timeout_us / 1000 + 1, PG_INT32_MAX));
 }
 
 void

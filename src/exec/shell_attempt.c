@@ -46,8 +46,8 @@ static const Obstacle is_too_late = {
 };
 
 static OutcomeKind look(ShellAttempt *attempt, RunRow *row, const Obstacle **obstacle);
-static const Obstacle *find_obstacle(const RunRow *row,
-									 const RunDefinition *definition);
+static const Obstacle *find_obstacle(const ShellAttempt *attempt,
+									 const RunRow *row);
 static void fill_spec(ShellAttempt *attempt, const RunRow *row);
 static void show(ShellAttempt *attempt, const RunRow *row);
 static OutcomeKind lock_our_row(ShellAttempt *attempt, RunRow *row);
@@ -116,21 +116,22 @@ look(ShellAttempt *attempt, RunRow *row, const Obstacle **obstacle)
 	else if (attempt->definition.kind != RUN_KIND_SHELL)
 		return OUTCOME_LOOK_AGAIN;
 	else
-		*obstacle = find_obstacle(row, &attempt->definition);
+		*obstacle = find_obstacle(attempt, row);
 	return OUTCOME_ENDED;
 }
 
 static const Obstacle *
-find_obstacle(const RunRow *row, const RunDefinition *definition)
+find_obstacle(const ShellAttempt *attempt, const RunRow *row)
 {
+	const RunDefinition *definition = &attempt->definition;
+
 	if (!taskly_enable_shell)
 		return &shell_is_off;
 	/* A task may have been given to somebody else since the run was made. */
 	if (run_oid(row, RUN_COL_OWNER) != definition->owner ||
 		!rights_may_run_shell(definition->owner))
 		return &owner_has_no_right;
-	if (!run_is_null(row, RUN_COL_DEADLINE_AT) &&
-		run_time(row, RUN_COL_DEADLINE_AT) <= taskly_now())
+	if (attempt->assignment.expires_us <= taskly_monotonic_us())
 		return &is_too_late;
 	return NULL;
 }
@@ -176,18 +177,13 @@ fill_spec(ShellAttempt *attempt, const RunRow *row)
 
 /* The earlier of timeout and deadline, in monotonic time; 0: no limit. */
 static int64
-limit_us(const ShellAttempt *attempt, const RunRow *row)
+stop_by_us(const ShellAttempt *attempt)
 {
-	int64		limit = attempt->definition.timeout_us;
+	int64		stop_by = attempt->assignment.expires_us;
 
-	if (!run_is_null(row, RUN_COL_DEADLINE_AT))
-	{
-		int64		left = run_time(row, RUN_COL_DEADLINE_AT) - attempt->end.started_at;
-
-		if (limit == 0 || left < limit)
-			limit = Max(left, 1);
-	}
-	return limit == 0 ? 0 : taskly_monotonic_us() + limit;
+	if (attempt->definition.timeout_us != 0)
+		stop_by = Min(stop_by, taskly_monotonic_us() + attempt->definition.timeout_us);
+	return stop_by == TASKLY_NEVER_US ? 0 : stop_by;
 }
 
 static void
@@ -199,7 +195,7 @@ show(ShellAttempt *attempt, const RunRow *row)
 	attempt->end.picked_at = attempt->assignment.picked_at;
 	attempt->end.started_at = taskly_now();
 	attempt->end.pid = 0;
-	attempt->stop_by_us = limit_us(attempt, row);
+	attempt->stop_by_us = stop_by_us(attempt);
 
 	activity.run_id = attempt->assignment.run_id;
 	activity.task_id = attempt->definition.task_id;

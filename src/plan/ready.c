@@ -70,12 +70,12 @@ compare_order(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 }
 
 static int
-compare_due(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+compare_wake(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 {
 	const RunEntry *x = entry_of(a);
 	const RunEntry *y = entry_of(b);
 
-	return sooner(x->due_at, y->due_at, x->run_id, y->run_id);
+	return sooner(x->wake_at, y->wake_at, x->run_id, y->run_id);
 }
 
 static int
@@ -106,7 +106,7 @@ ready_init(int limit, TaskIsPaused is_paused)
 										  ALLOCSET_DEFAULT_SIZES);
 	ready_limit = limit;
 	task_is_paused = is_paused;
-	timers.ph_compare = compare_due;
+	timers.ph_compare = compare_wake;
 	deadlines.ph_compare = compare_deadline;
 	make_tables();
 }
@@ -215,7 +215,7 @@ give_turn(RunEntry *entry)
 	if (next == NULL)
 		return;
 	leave(next);
-	enter(next, next->due_at);
+	enter(next, next->wake_at);
 }
 
 /*
@@ -225,7 +225,7 @@ give_turn(RunEntry *entry)
 static void
 enter(RunEntry *entry, TimestampTz now)
 {
-	if (entry->due_at > now)
+	if (entry->wake_at > now)
 	{
 		entry->state = ENTRY_TIMER;
 		pairingheap_add(&timers, &entry->order_node);
@@ -497,12 +497,15 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 	entry->order_key = order_key;
 	entry->task_id = run->task_id;
 	entry->due_at = run->due_at;
+	entry->wake_at = run->wake_at;
 	entry->deadline_at = run->deadline_at;
 	entry->ctid = run->ctid;
 	entry->is_shell = run->is_shell;
 	entry->is_suspect = run->is_suspect;
 	entry->is_serial = run->is_serial;
 	entry->has_turn = false;
+	entry->is_retry = run->is_retry;
+	entry->is_postponed = false;
 	entry->slot = -1;
 	entry->activity = -1;
 	entry->owner = run->owner;
@@ -517,12 +520,58 @@ ready_advance(TimestampTz now)
 	{
 		RunEntry   *entry = entry_of(pairingheap_first(&timers));
 
-		if (entry->due_at > now)
-			return entry->due_at;
+		if (entry->wake_at > now)
+			return entry->wake_at;
 		leave(entry);
 		enter(entry, now);
 	}
 	return DT_NOEND;
+}
+
+/* Has it not been due yet? Then it waits for a date. */
+static bool
+waits_for_date(const RunEntry *entry)
+{
+	return entry->state == ENTRY_TIMER && !entry->is_retry && !entry->is_postponed;
+}
+
+static void
+move_deadline(RunEntry *entry, int64 step_us)
+{
+	bool		is_in_heap = entry->state != ENTRY_DISPATCHED;
+
+	if (entry->deadline_at == DT_NOEND)
+		return;
+	if (is_in_heap)
+		pairingheap_remove(&deadlines, &entry->deadline_node);
+	entry->deadline_at += step_us;
+	if (is_in_heap)
+		pairingheap_add(&deadlines, &entry->deadline_node);
+}
+
+static void
+move_timer(RunEntry *entry, int64 step_us, TimestampTz now)
+{
+	pairingheap_remove(&timers, &entry->order_node);
+	entry->wake_at = entry->is_postponed ? now : entry->wake_at + step_us;
+	pairingheap_add(&timers, &entry->order_node);
+}
+
+void
+ready_clock_was_set(int64 step_us, TimestampTz now)
+{
+	HASH_SEQ_STATUS scan;
+	RunEntry   *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (waits_for_date(entry))
+			continue;
+		move_deadline(entry, step_us);
+		if (entry->state == ENTRY_TIMER)
+			move_timer(entry, step_us, now);
+	}
 }
 
 RunEntry *
@@ -571,7 +620,7 @@ ready_task_resumed(int64 task_id)
 		if (entry->task_id != task_id)
 			continue;
 		leave(entry);
-		enter(entry, entry->due_at);
+		enter(entry, entry->wake_at);
 	}
 }
 
@@ -585,7 +634,7 @@ ready_task_paused(int64 task_id)
 	while ((entry = first_held(task_plan_find(task_id))) != NULL)
 	{
 		leave(entry);
-		enter(entry, entry->due_at);
+		enter(entry, entry->wake_at);
 	}
 	hash_seq_init(&scan, entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
@@ -594,7 +643,7 @@ ready_task_paused(int64 task_id)
 			continue;
 		leave(entry);
 		give_turn(entry);
-		enter(entry, entry->due_at);
+		enter(entry, entry->wake_at);
 	}
 }
 
@@ -616,13 +665,27 @@ ready_take(RunEntry *entry)
 	entry->state = ENTRY_DISPATCHED;
 }
 
-void
-ready_return(RunEntry *entry, TimestampTz due_at, TimestampTz now)
+static void
+wait_again(RunEntry *entry, TimestampTz wake_at, TimestampTz now)
 {
 	Assert(entry->state == ENTRY_DISPATCHED);
 	give_turn(entry);
 	entry->slot = -1;
 	entry->activity = -1;
-	entry->due_at = due_at;
+	entry->wake_at = wake_at;
 	enter(entry, now);
+}
+
+void
+ready_return(RunEntry *entry)
+{
+	entry->is_postponed = false;
+	wait_again(entry, DT_NOBEGIN, DT_NOBEGIN);
+}
+
+void
+ready_postpone(RunEntry *entry, TimestampTz until, TimestampTz now)
+{
+	entry->is_postponed = true;
+	wait_again(entry, until, now);
 }

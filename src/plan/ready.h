@@ -34,13 +34,16 @@ typedef struct RunEntry
 	int64		run_id;			/* hash key */
 	int64		order_key;
 	int64		task_id;		/* 0: none */
-	TimestampTz due_at;
+	TimestampTz due_at;			/* as its row says */
+	TimestampTz wake_at;		/* in no line before that */
 	TimestampTz deadline_at;	/* DT_NOEND: none */
 	ItemPointerData ctid;
 	bool		is_shell;
 	bool		is_suspect;
 	bool		is_serial;		/* one of its task at a time, in order of arrival */
 	bool		has_turn;		/* it is that one */
+	bool		is_retry;
+	bool		is_postponed;	/* timer: it was due before */
 	bool		was_told_again; /* dispatched: there was news of it since */
 	uint8		state;			/* EntryState */
 	int16		slot;			/* dispatched: to whom */
@@ -71,6 +74,7 @@ typedef struct WaitingRun
 	int64		run_id;
 	int64		task_id;
 	TimestampTz due_at;
+	TimestampTz wake_at;		/* due_at, or DT_NOBEGIN: it has been due already */
 	TimestampTz deadline_at;	/* DT_NOEND: none */
 	ItemPointerData ctid;
 	int32		priority;
@@ -78,6 +82,7 @@ typedef struct WaitingRun
 	bool		is_shell;
 	bool		is_suspect;
 	bool		is_serial;		/* its task is known to task_plan.h */
+	bool		is_retry;		/* waits for its next attempt */
 } WaitingRun;
 
 /* is_paused: asked of each run's task before the run goes in line. */
@@ -102,8 +107,16 @@ extern void ready_remove_range(int64 first, int64 count);
 /* Runs in memory: all, and waiting ones of a queue. */
 extern int64 ready_count(void);
 
-/* Move what has become due into its line; returns the next due time (DT_NOEND: none). */
+/* Move what has become due into its line; returns the next wake_at (DT_NOEND: none). */
 extern TimestampTz ready_advance(TimestampTz now);
+
+/*
+ * Somebody has set the wall clock. Runs that have not been due wait for their
+ * date. What was due stays due; retries wait as long as they would have, and who
+ * waits for a lock looks again at once. All of these have as long to their
+ * deadline as they had.
+ */
+extern void ready_clock_was_set(int64 step_us, TimestampTz now);
 
 /* The next of those due in the future; NULL: none. */
 extern RunEntry *ready_first_timer(void);
@@ -134,8 +147,9 @@ extern RunEntry *ready_line_first(ReadyLine *line);
 /* Take an entry out of where it waits, for dispatch. */
 extern void ready_take(RunEntry *entry);
 
-/* A dispatched run waits again, from now or from a later instant. */
-extern void ready_return(RunEntry *entry, TimestampTz due_at, TimestampTz now);
+/* A dispatched run waits again in its line, or not until a later instant. */
+extern void ready_return(RunEntry *entry);
+extern void ready_postpone(RunEntry *entry, TimestampTz until, TimestampTz now);
 
 /* --- refilling ------------------------------------------------------ */
 

@@ -28,6 +28,10 @@
 #include "server/slot.h"
 
 #define SLOW_CHECK_US		10000
+/* A run that has just been handed over has begun, or is over, after this. */
+#define BEGIN_CHECK_US		(100 * INT64CONST(1000))
+/* So late the timer of a worker never is, unless the clock was set. */
+#define LATE_TIMER_US		(200 * INT64CONST(1000))
 /* After its limit, a run has so long to stop before its process is ended. */
 #define STOP_GRACE_US		(5 * USECS_PER_SEC)
 
@@ -58,6 +62,7 @@ push(int slot, const Choice *choice, TimestampTz now)
 	assignment.run_id = entry->run_id;
 	assignment.task_id = entry->task_id;
 	assignment.picked_at = now;
+	assignment.expires_us = taskly_monotonic_of(entry->deadline_at);
 	assignment.ctid = entry->ctid;
 	assignment.activity = entry->activity;
 	assignment.is_suspect = entry->is_suspect;
@@ -241,17 +246,25 @@ watch_slow_run(int slot, const Activity *activity, TimestampTz now)
 	return now;
 }
 
-/* A run that is past its limit and its grace loses its process. */
+/*
+ * A run that is past its limit is told so, for its worker's timer goes by the
+ * wall clock, which may have been set. Past its grace, too, it loses its process.
+ */
 static TimestampTz
 watch_limit(int slot, const Activity *activity, TimestampTz now)
 {
-	int64		left;
+	int64		late_us = taskly_monotonic_us() - activity->stop_by_us;
 
-	if (activity->run_id == 0 || activity->stop_by_us == 0 || activity->is_stuck)
+	if (activity->run_id == 0)
+		return pool_worker(slot)->load.count > 0 ? now + BEGIN_CHECK_US : DT_NOEND;
+	if (activity->stop_by_us == 0 || activity->is_stuck)
 		return DT_NOEND;
-	left = activity->stop_by_us + STOP_GRACE_US - taskly_monotonic_us();
-	if (left > 0)
-		return now + left;
+	if (late_us < LATE_TIMER_US)
+		return now + LATE_TIMER_US - late_us;
+	if (activity_time_out(slot, activity->run_id))
+		return now + STOP_GRACE_US;
+	if (late_us < STOP_GRACE_US)
+		return now + STOP_GRACE_US - late_us;
 	activity_set_stuck(slot, activity->run_id);
 	activity_terminate(slot, activity->run_id);
 	return DT_NOEND;

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "process/history.h"
+#include "server/clock.h"
 #include "server/database.h"
 #include "server/guc.h"
 #include "server/txn.h"
@@ -27,7 +28,7 @@
 #define CHECK_INTERVAL_US	(10 * USECS_PER_SEC)
 #define TRUNCATE_LOCK_TIMEOUT	"100ms"
 
-static TimestampTz next_check = 0;
+static int64 next_check_us = 0;	/* monotonic */
 static int64 dispatched_at_last_check = -1;
 
 static int64
@@ -87,14 +88,11 @@ history_turn(int entry, TimestampTz now)
 {
 	MemoryContext context = CurrentMemoryContext;
 
-	if (now < next_check)
-		return next_check;
-	next_check = now + Min(CHECK_INTERVAL_US, Max(span_us(), USECS_PER_SEC));
-	if (!has_worked(entry))
-	{
-		next_check = now + Min(span_us(), USECS_PER_MINUTE);
-		next_check = Max(next_check, now + USECS_PER_SEC);
-	}
+	if (taskly_monotonic_us() < next_check_us)
+		return taskly_wall_of(next_check_us);
+	next_check_us = taskly_monotonic_us() +
+		Max(Min(span_us(), has_worked(entry) ? CHECK_INTERVAL_US : USECS_PER_MINUTE),
+			USECS_PER_SEC);
 	PG_TRY();
 	{
 		check_partition(entry, now);
@@ -108,5 +106,5 @@ history_turn(int entry, TimestampTz now)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
-	return next_check;
+	return taskly_wall_of(next_check_us);
 }

@@ -115,12 +115,12 @@ tell_to_leave(int entry, Oid database, bool kindly)
 static void
 wait_until_left(int entry, Oid database)
 {
-	TimestampTz kind_until = taskly_now() + KIND_MS * INT64CONST(1000);
-	TimestampTz give_up_at = kind_until + LEAVE_TIMEOUT_MS * INT64CONST(1000);
+	int64		kind_until_us = taskly_monotonic_us() + KIND_MS * INT64CONST(1000);
+	int64		give_up_us = kind_until_us + LEAVE_TIMEOUT_MS * INT64CONST(1000);
 
 	ConditionVariablePrepareToSleep(database_left_cv(entry));
-	while (!tell_to_leave(entry, database, taskly_now() < kind_until) &&
-		   taskly_now() < give_up_at)
+	while (!tell_to_leave(entry, database, taskly_monotonic_us() < kind_until_us) &&
+		   taskly_monotonic_us() < give_up_us)
 		(void) ConditionVariableTimedSleep(database_left_cv(entry), LEAVE_CHECK_MS,
 										   TASKLY_WAIT_EVENT("TasklyLeave"));
 	ConditionVariableCancelSleep();

@@ -318,6 +318,8 @@ put_run(const RunRow *row, QueuePlan *queue)
 	run.task_id = run_is_null(row, RUN_COL_TASK_ID) ? 0 :
 		run_int64(row, RUN_COL_TASK_ID);
 	run.due_at = run_time(row, RUN_COL_DUE_AT);
+	/* Due when it was made: that the clock was set back since must not hold it up. */
+	run.wake_at = run.due_at <= run_time(row, RUN_COL_QUEUED_AT) ? DT_NOBEGIN : run.due_at;
 	run.deadline_at = run_is_null(row, RUN_COL_DEADLINE_AT) ? DT_NOEND :
 		run_time(row, RUN_COL_DEADLINE_AT);
 	run.ctid = row->ctid;
@@ -326,6 +328,7 @@ put_run(const RunRow *row, QueuePlan *queue)
 	run.is_shell = is_shell_run(row, run.task_id);
 	run.is_suspect = run_int32(row, RUN_COL_CRASHES) > 0;
 	run.is_serial = is_serial_run(row, run.task_id);
+	run.is_retry = run_int32(row, RUN_COL_ATTEMPT) > 0;
 	ready_put(queue, &run, reading_at);
 }
 

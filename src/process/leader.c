@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -182,6 +184,17 @@ rewind_tasks(TimestampTz now)
 	return now + REWIND_RETRY_US;
 }
 
+void
+leader_clock_stepped(int64 step_us, TimestampTz now)
+{
+	if (!am_leader)
+		return;
+	ereport(LOG,
+			(errmsg("taskly: the clock was set %s by %.3f s",
+					step_us > 0 ? "forward" : "back", fabs(step_us / 1e6))));
+	agenda_clock_stepped(now);
+}
+
 /* ------------------------------------------------------------------------
  * Becoming leader
  * ------------------------------------------------------------------------ */
@@ -271,8 +284,8 @@ leader_turn(TimestampTz now)
 	was_paused = intake_is_paused();
 	next = DT_NOEND;
 	if (taskly_enabled && !was_paused)
-		next = Min(rewind_tasks(now), fire_due(now));
-	return Min(Min(next, loading), history_turn(my_entry, now));
+		next = earlier(rewind_tasks(now), fire_due(now));
+	return earlier(earlier(next, loading), history_turn(my_entry, now));
 }
 
 /* Start a process for what is due soon; returns when there is something to start. */
@@ -287,9 +300,9 @@ leader_warm_up(TimestampTz now)
 		dispatch_warm_up(fire->task.owner, fire->task.is_shell, now);
 	else if (fire != NULL)
 		next = fire->wake_at - WARM_UP_US;
-	if (timer != NULL && timer->due_at - WARM_UP_US <= now)
+	if (timer != NULL && timer->wake_at - WARM_UP_US <= now)
 		dispatch_warm_up(timer->owner, timer->is_shell, now);
 	else if (timer != NULL)
-		next = Min(next, timer->due_at - WARM_UP_US);
+		next = Min(next, timer->wake_at - WARM_UP_US);
 	return next;
 }

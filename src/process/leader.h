@@ -24,6 +24,9 @@ extern void leader_task_dropped(int64 task_id);
 extern void leader_pause_task(int64 task_id);
 extern void leader_run_ended(int64 task_id, TimestampTz finished_at);
 
+/* Somebody has set the wall clock, by so much; it is now this late. */
+extern void leader_clock_stepped(int64 step_us, TimestampTz now);
+
 /*
  * One turn: become leader if nobody is, fire what is due, keep house. Returns
  * the next time it wants a turn.

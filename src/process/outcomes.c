@@ -43,10 +43,17 @@ release_entry(RunEntry *entry)
 }
 
 static void
-wait_again(RunEntry *entry, TimestampTz due_at, TimestampTz now)
+wait_again(RunEntry *entry)
 {
 	release_entry(entry);
-	ready_return(entry, due_at, now);
+	ready_return(entry);
+}
+
+static void
+wait_for_lock(RunEntry *entry, TimestampTz now)
+{
+	release_entry(entry);
+	ready_postpone(entry, now + LOCKED_RETRY_US, now);
 }
 
 static void
@@ -112,10 +119,10 @@ handle_outcome(const Outcome *outcome, TimestampTz now)
 			intake_want_run(outcome->run_id);
 			break;
 		case OUTCOME_LOCKED:
-			wait_again(entry, now + LOCKED_RETRY_US, now);
+			wait_for_lock(entry, now);
 			break;
 		case OUTCOME_AGAIN:
-			wait_again(entry, entry->due_at, now);
+			wait_again(entry);
 			break;
 	}
 }
@@ -141,7 +148,7 @@ outcomes_undo_dispatch(int64 run_id, TimestampTz now)
 	RunEntry   *entry = ready_find(run_id);
 
 	if (entry != NULL && entry->state == ENTRY_DISPATCHED)
-		wait_again(entry, entry->due_at, now);
+		wait_again(entry);
 }
 
 /* ------------------------------------------------------------------------

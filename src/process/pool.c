@@ -233,6 +233,18 @@ pool_tend(TimestampTz now)
 	return look_again_at;
 }
 
+void
+pool_clock_was_set(int64 step_us)
+{
+	start_again_at += step_us;
+	for (int i = 0; i < slot_count(); i++)
+	{
+		workers[i].load.started_at += step_us;
+		if (workers[i].left_at != 0)
+			workers[i].left_at += step_us;
+	}
+}
+
 bool
 pool_has_news(void)
 {

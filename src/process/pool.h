@@ -38,6 +38,9 @@ extern PoolWorker *pool_worker(int slot);
  */
 extern TimestampTz pool_tend(TimestampTz now);
 
+/* Somebody has set the wall clock: what lasts lasts as long as it would have. */
+extern void pool_clock_was_set(int64 step_us);
+
 /* Is there something for pool_tend() to see? */
 extern bool pool_has_news(void);
 

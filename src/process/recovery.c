@@ -20,6 +20,7 @@
 #include "exec/start_mark.h"
 #include "process/intake.h"
 #include "process/recovery.h"
+#include "server/clock.h"
 #include "server/crash.h"
 #include "server/txn.h"
 #include "store/run_store.h"
@@ -27,7 +28,7 @@
 /* Marks are looked at when the scheduler starts and then so often. */
 #define CHECK_INTERVAL_US	(60 * USECS_PER_SEC)
 
-static TimestampTz next_check = 0;
+static int64 next_check_us = 0;	/* monotonic */
 
 /* ------------------------------------------------------------------------
  * Suspects
@@ -132,14 +133,17 @@ end_stale_marks(void)
 }
 
 TimestampTz
-recovery_turn(TimestampTz now)
+recovery_turn(void)
 {
+	int64		now_us = taskly_monotonic_us();
+
 	if (intake_is_parked())
 		return DT_NOEND;
-	if (now < next_check)
-		return next_check;
-	judge_suspects();
-	end_stale_marks();
-	next_check = now + CHECK_INTERVAL_US;
-	return next_check;
+	if (now_us >= next_check_us)
+	{
+		judge_suspects();
+		end_stale_marks();
+		next_check_us = now_us + CHECK_INTERVAL_US;
+	}
+	return taskly_wall_of(next_check_us);
 }

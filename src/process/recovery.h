@@ -12,6 +12,6 @@
 #include "taskly.h"
 
 /* Judge what a crash has left behind; returns when to look again. */
-extern TimestampTz recovery_turn(TimestampTz now);
+extern TimestampTz recovery_turn(void);
 
 #endif							/* TASKLY_RECOVERY_H */

@@ -30,6 +30,7 @@
 #include "process/pool.h"
 #include "process/process.h"
 #include "process/recovery.h"
+#include "server/activity.h"
 #include "server/clock.h"
 #include "server/database.h"
 #include "server/guc.h"
@@ -43,7 +44,7 @@
 #define COUNTS_INTERVAL_US	USECS_PER_SEC
 
 static int	my_entry = -1;
-static TimestampTz next_counts_at = 0;
+static int64 next_counts_us = 0;	/* monotonic */
 
 /* Is the extension here at all? A launcher cannot see it. */
 static bool
@@ -100,20 +101,19 @@ write_counts(void)
 }
 
 static TimestampTz
-counts_turn(TimestampTz now)
+counts_turn(void)
 {
+	int64		now_us = taskly_monotonic_us();
+
 	if (dlist_is_empty(task_plan_dirty()))
 		return DT_NOEND;
+	if (next_counts_us == 0)
+		next_counts_us = now_us + COUNTS_INTERVAL_US;
 	if (task_plan_take_urgent())
-		next_counts_at = now;
-	if (next_counts_at == 0)
-		next_counts_at = now + COUNTS_INTERVAL_US;
-	if (now < next_counts_at)
-		return next_counts_at;
-	next_counts_at = now + COUNTS_INTERVAL_US;
-	if (write_counts())
-		next_counts_at = now;
-	return dlist_is_empty(task_plan_dirty()) ? DT_NOEND : next_counts_at;
+		next_counts_us = now_us;
+	if (now_us >= next_counts_us)
+		next_counts_us = write_counts() ? now_us : now_us + COUNTS_INTERVAL_US;
+	return dlist_is_empty(task_plan_dirty()) ? DT_NOEND : taskly_wall_of(next_counts_us);
 }
 
 /* ------------------------------------------------------------------------
@@ -129,6 +129,25 @@ expire_turn(TimestampTz now)
 	while ((entry = ready_next_expired(now, &next)) != NULL)
 		outcomes_expire(entry, now);
 	return next;
+}
+
+/*
+ * Before a turn asks what time it is: what waits for a length of time is known by
+ * the instant of its end, which moves when somebody sets the clock.
+ */
+static void
+look_at_clock(void)
+{
+	TimestampTz now;
+	int64		step_us;
+
+	if (!taskly_clock_was_set(&step_us))
+		return;
+	now = taskly_now();
+	pool_clock_was_set(step_us);
+	activity_clock_was_set(step_us);
+	ready_clock_was_set(step_us, now);
+	leader_clock_stepped(step_us, now);
 }
 
 static void
@@ -158,7 +177,7 @@ scheduler_turn(TimestampTz now)
 	}
 	intake_take_news();
 	next = pool_tend(now);
-	next = earlier(next, recovery_turn(now));
+	next = earlier(next, recovery_turn());
 	intake_read(now);
 	leave_if_orphaned();
 	next = earlier(next, leader_turn(now));
@@ -167,7 +186,7 @@ scheduler_turn(TimestampTz now)
 	next = earlier(next, dispatch_turn(taskly_now()));
 	next = earlier(next, leader_warm_up(now));
 	next = earlier(next, dispatch_watch(now));
-	next = earlier(next, counts_turn(now));
+	next = earlier(next, counts_turn());
 	/*
 	 * What has come up in this turn is for the next one. The latch alone does
 	 * not tell: a wait for a lock or a standby may have reset it.
@@ -210,6 +229,7 @@ taskly_scheduler_main(Datum arg)
 		TimestampTz next;
 
 		MemoryContextSwitchTo(turn_context);
+		look_at_clock();
 		next = scheduler_turn(taskly_now());
 		MemoryContextSwitchTo(TopMemoryContext);
 		MemoryContextReset(turn_context);

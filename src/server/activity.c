@@ -31,12 +31,15 @@ typedef struct ActivityEntry
 	int			process_pid;	/* whom to signal */
 	int			proc_number;
 	int64		cancel_run_id;
+	int64		overdue_run_id;	/* told to stop since its time is over */
 	int			cancels_in_flight;	/* signals that are about to be sent */
-	bool		previous_was_cancelled;
+	bool		previous_was_told;
 	Activity	activity;
 } ActivityEntry;
 
 static ActivityEntry *entries = NULL;
+
+static void cancel_is_sent(ActivityEntry *e);
 
 int
 activity_count(void)
@@ -125,6 +128,23 @@ activity_set_stuck(int index, int64 run_id)
 }
 
 void
+activity_clock_was_set(int64 step_us)
+{
+	for (int i = 0; i < activity_count(); i++)
+	{
+		Activity   *activity = &entries[i].activity;
+
+		SpinLockAcquire(&entries[i].mutex);
+		if (activity->run_id != 0 && activity->database == MyDatabaseId)
+		{
+			activity->picked_at += step_us;
+			activity->started_at += step_us;
+		}
+		SpinLockRelease(&entries[i].mutex);
+	}
+}
+
+void
 activity_begin(int index, const Activity *activity)
 {
 	ActivityEntry *e = &entries[index];
@@ -136,10 +156,10 @@ activity_begin(int index, const Activity *activity)
 	e->activity = *activity;
 	e->process_pid = MyProcPid;
 	e->proc_number = my_proc_number();
-	e->previous_was_cancelled = (is_other && e->cancel_run_id != 0) ||
-		e->cancels_in_flight > 0;
+	e->previous_was_told = e->cancels_in_flight > 0 ||
+		(is_other && (e->cancel_run_id != 0 || e->overdue_run_id != 0));
 	if (is_other)
-		e->cancel_run_id = 0;
+		e->cancel_run_id = e->overdue_run_id = 0;
 	SpinLockRelease(&e->mutex);
 }
 
@@ -172,9 +192,21 @@ activity_is_cancelled(int index)
 }
 
 bool
+activity_is_overdue(int index)
+{
+	bool		result;
+
+	SpinLockAcquire(&entries[index].mutex);
+	result = entries[index].activity.run_id != 0 &&
+		entries[index].overdue_run_id == entries[index].activity.run_id;
+	SpinLockRelease(&entries[index].mutex);
+	return result;
+}
+
+bool
 activity_may_get_stray_cancel(int index)
 {
-	return entries[index].previous_was_cancelled;
+	return entries[index].previous_was_told;
 }
 
 int
@@ -218,9 +250,41 @@ activity_cancel(int index, int64 run_id)
 		kill(pid, SIGINT);
 	else
 		SetLatch(&GetPGProcByNumber(proc_number)->procLatch);
+	cancel_is_sent(e);
+	return true;
+}
+
+static void
+cancel_is_sent(ActivityEntry *e)
+{
 	SpinLockAcquire(&e->mutex);
 	e->cancels_in_flight--;
 	SpinLockRelease(&e->mutex);
+}
+
+bool
+activity_time_out(int index, int64 run_id)
+{
+	ActivityEntry *e = &entries[index];
+	int			pid = 0;
+	int64		now_us = taskly_monotonic_us();
+
+	Assert(index < taskly_max_workers);
+	SpinLockAcquire(&e->mutex);
+	if (e->activity.run_id == run_id && e->cancel_run_id != run_id &&
+		e->overdue_run_id != run_id)
+	{
+		e->overdue_run_id = run_id;
+		e->cancels_in_flight++;
+		/* Its grace begins now, even if that is late: the machine was suspended, say. */
+		e->activity.stop_by_us = now_us;
+		pid = e->process_pid;
+	}
+	SpinLockRelease(&e->mutex);
+	if (pid == 0)
+		return false;
+	kill(pid, SIGINT);
+	cancel_is_sent(e);
 	return true;
 }
 

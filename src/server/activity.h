@@ -43,6 +43,9 @@ extern void activity_give_back(int index);
 extern void activity_give_back_all(Oid database);
 extern void activity_set_stuck(int index, int64 run_id);
 
+/* Somebody has set the wall clock: runs of this database go on as long as they do. */
+extern void activity_clock_was_set(int64 step_us);
+
 /* --- the process that executes -------------------------------------- */
 extern void activity_begin(int index, const Activity *activity);
 extern void activity_end(int index);
@@ -51,8 +54,11 @@ extern void activity_set_pid(int index, int pid);
 /* Has somebody asked to cancel the run that this entry shows? */
 extern bool activity_is_cancelled(int index);
 
+/* Has the scheduler told it that its time is over? */
+extern bool activity_is_overdue(int index);
+
 /*
- * Was the run before this one cancelled? Then a cancel that arrives now may
+ * Was the run before this one told to stop? Then a cancel that arrives now may
  * have been meant for that one.
  */
 extern bool activity_may_get_stray_cancel(int index);
@@ -67,6 +73,12 @@ extern int	activity_find(int64 run_id);
  * Cannot fail: called from the commit callback.
  */
 extern bool activity_cancel(int index, int64 run_id);
+
+/*
+ * Tell a worker's run that its time is over: its own timer is late. False when it
+ * has moved on, or was told before.
+ */
+extern bool activity_time_out(int index, int64 run_id);
 
 /* End a run's process: the last resort of the scheduler's watchdog. */
 extern void activity_terminate(int index, int64 run_id);

@@ -22,6 +22,19 @@
 #include "server/shmem.h"
 #include "server/slot.h"
 
+/*
+ * A timeout that has passed while the machine was suspended has passed, and a
+ * resumed machine does not look like one whose wall clock was set.
+ */
+#ifdef CLOCK_BOOTTIME
+#define LENGTH_CLOCK	CLOCK_BOOTTIME
+#else
+#define LENGTH_CLOCK	CLOCK_MONOTONIC
+#endif
+
+/* The two clocks drift apart by less, and what is less harms nobody. */
+#define MIN_STEP_US		(100 * INT64CONST(1000))
+
 typedef struct ClockShift
 {
 	pg_atomic_uint64 wall_us;
@@ -84,10 +97,42 @@ taskly_monotonic_us(void)
 	struct timespec now;
 	int64		now_us;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(LENGTH_CLOCK, &now);
 	now_us = (int64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 	return shift == NULL ? now_us :
 		now_us + (int64) pg_atomic_read_u64(&shift->monotonic_us);
+}
+
+int64
+taskly_monotonic_of(TimestampTz instant)
+{
+	return instant == DT_NOEND ? TASKLY_NEVER_US :
+		taskly_monotonic_us() + (instant - taskly_now());
+}
+
+TimestampTz
+taskly_wall_of(int64 monotonic_us)
+{
+	return monotonic_us == TASKLY_NEVER_US ? DT_NOEND :
+		taskly_now() + (monotonic_us - taskly_monotonic_us());
+}
+
+/* Steps too small to tell add up until they are. */
+bool
+taskly_clock_was_set(int64 *step_us)
+{
+	static bool is_known = false;
+	static int64 known_offset_us;
+	int64		offset_us = taskly_now() - taskly_monotonic_us();
+
+	*step_us = offset_us - known_offset_us;
+	if (is_known && *step_us < MIN_STEP_US && *step_us > -MIN_STEP_US)
+		return false;
+	known_offset_us = offset_us;
+	if (is_known)
+		return true;
+	is_known = true;
+	return false;
 }
 
 /* ------------------------------------------------------------------------

@@ -26,11 +26,27 @@ extern TimestampTz taskly_statement_start(void);
 /* An instant of that clock, as the machine's clock counts; DT_NOEND stays. */
 extern TimestampTz taskly_machine_time(TimestampTz instant);
 
-/* Monotonic time in microseconds: for lengths, never for dates. */
+/*
+ * Monotonic time in microseconds: for lengths, never for dates. Nobody sets it;
+ * it goes on while the machine is suspended.
+ */
 extern int64 taskly_monotonic_us(void);
 
 /* An instant of it that never comes. */
 #define TASKLY_NEVER_US		PG_INT64_MAX
+
+/*
+ * When an instant comes by the other clock, if nobody sets the wall clock until
+ * then; DT_NOEND and TASKLY_NEVER_US correspond.
+ */
+extern int64 taskly_monotonic_of(TimestampTz instant);
+extern TimestampTz taskly_wall_of(int64 monotonic_us);
+
+/*
+ * Has somebody set the wall clock since this process asked last? Then by how
+ * much. Never at the first call.
+ */
+extern bool taskly_clock_was_set(int64 *step_us);
 
 /* --- for tests ------------------------------------------------------ */
 

@@ -31,6 +31,7 @@ typedef struct Assignment
 	int64		run_id;
 	int64		task_id;		/* 0: none */
 	TimestampTz picked_at;
+	int64		expires_us;		/* monotonic: its deadline; TASKLY_NEVER_US: none */
 	ItemPointerData ctid;		/* where its row was last seen */
 	int16		activity;		/* shell: reserved entry; else -1 */
 	bool		is_suspect;		/* nothing is put behind it: it may have crashed the server */

@@ -38,6 +38,7 @@ typedef struct ModelRun
 	bool		exists;
 	bool		is_dispatched;
 	int			queue;			/* its id */
+	bool		is_postponed;
 	int64		key;			/* order key of its last arrival in memory */
 	WaitingRun	run;
 } ModelRun;
@@ -78,7 +79,7 @@ expected_state(const ModelRun *m)
 {
 	if (m->is_dispatched)
 		return ENTRY_DISPATCHED;
-	if (m->run.due_at > now)
+	if (m->run.wake_at > now)
 		return ENTRY_TIMER;
 	return m->run.task_id != 0 && is_task_paused[m->run.task_id] ? ENTRY_PARKED : ENTRY_READY;
 }
@@ -90,7 +91,9 @@ check_entry(const ModelRun *m, const RunEntry *entry)
 
 	CHECK(m->exists, "run " INT64_FORMAT " is in memory and not in the table", id);
 	CHECK(entry->run_id == id && entry->queue == throttle_find(m->queue) &&
-		  entry->due_at == m->run.due_at && entry->deadline_at == m->run.deadline_at &&
+		  entry->due_at == m->run.due_at &&
+		  (m->run.wake_at == DT_NOBEGIN || entry->wake_at == m->run.wake_at) &&
+		  entry->deadline_at == m->run.deadline_at && entry->is_postponed == m->is_postponed &&
 		  entry->owner == m->run.owner && entry->is_shell == m->run.is_shell,
 		  "run " INT64_FORMAT " is not as it was put", id);
 	CHECK(entry->order_key == m->key, "run " INT64_FORMAT " has a key of its own", id);
@@ -181,7 +184,10 @@ put(ModelRun *m)
 	int64		before = ready_count();
 
 	if (!m->is_dispatched)
+	{
 		m->key = policy_order_key(queue->algorithm, queue->aging_us, &input);
+		m->is_postponed = false;
+	}
 	ready_put(queue, &m->run, now);
 	/* A dispatched run that comes back has its place, whatever the limit. */
 	CHECK(ready_count() <= Max(limit, before), INT64_FORMAT " runs are above the limit", ready_count());
@@ -208,6 +214,8 @@ arrive(void)
 	m->run.run_id = made;
 	m->run.task_id = tap_random(TASKS + 1);
 	m->run.due_at = some_instant();
+	m->run.wake_at = tap_random(20) == 0 ? DT_NOBEGIN : m->run.due_at;
+	m->run.is_retry = tap_random(4) == 0;
 	m->run.deadline_at = tap_random(3) ? DT_NOEND : m->run.due_at + tap_random(100000);
 	m->run.priority = throttle_find(m->queue)->algorithm == QUEUE_FIFO ? 0 : tap_random(21) - 10;
 	m->run.owner = 10 + tap_random(2);
@@ -237,7 +245,7 @@ change(void)
 	if (m == NULL)
 		return;
 	if (!m->is_dispatched)
-		m->run.due_at = some_instant();
+		m->run.wake_at = m->run.due_at = some_instant();
 	put(m);
 }
 
@@ -301,8 +309,12 @@ end(void)
 	m->is_dispatched = false;
 	if (tap_random(2))
 	{
-		m->run.due_at = tap_random(2) ? m->run.due_at : now + tap_random(20) * 1000;
-		ready_return(ready_find(m->run.run_id), m->run.due_at, now);
+		m->is_postponed = tap_random(2);
+		m->run.wake_at = m->is_postponed ? now + tap_random(20) * 1000 : DT_NOBEGIN;
+		if (m->is_postponed)
+			ready_postpone(ready_find(m->run.run_id), m->run.wake_at, now);
+		else
+			ready_return(ready_find(m->run.run_id));
 	}
 	else
 	{
@@ -319,8 +331,38 @@ pass_time(void)
 	now += tap_random(3000);
 	next = ready_advance(now);
 	CHECK(next > now, "what is due has not left the timers");
-	CHECK(next == (ready_first_timer() ? ready_first_timer()->due_at : DT_NOEND),
+	CHECK(next == (ready_first_timer() ? ready_first_timer()->wake_at : DT_NOEND),
 		  "the next due time is wrong");
+}
+
+/*
+ * Somebody sets the clock: who is in no timer stays out of it, retries wait as
+ * long as before, and who waits for a lock does not. Those in the table only are
+ * read by the new clock.
+ */
+static void
+set_clock(void)
+{
+	int64		step_us = ((int64) tap_random(60) - 30) * 1000;
+
+	for (int id = 1; id <= made; id++)
+	{
+		ModelRun   *m = &model[id];
+
+		if (!m->exists || (expected_state(m) == ENTRY_TIMER && !m->run.is_retry && !m->is_postponed))
+			continue;
+		if (ready_find(id) != NULL && m->run.deadline_at != DT_NOEND)
+			m->run.deadline_at += step_us;
+		if (m->is_dispatched)
+			continue;
+		if (m->run.wake_at <= now)
+			m->run.wake_at = DT_NOBEGIN;
+		else if (ready_find(id) != NULL)
+			m->run.wake_at = m->is_postponed ? now + step_us : m->run.wake_at + step_us;
+	}
+	now += step_us;
+	ready_clock_was_set(step_us, now);
+	(void) ready_advance(now);
 }
 
 /* As the scheduler does: when paused runs were left in the table, all is read again. */
@@ -418,8 +460,10 @@ happen(void)
 		end();
 	else if (what < 92)
 		pass_time();
-	else if (what < 95)
+	else if (what < 94)
 		toggle_pause();
+	else if (what < 95)
+		set_clock();
 	else if (what < 96)
 		cancel_range();
 	else
@@ -503,7 +547,7 @@ test_eviction(void)
 	for (int64 id = 1; id <= 101; id++)
 	{
 		run.run_id = 10000 + id;
-		run.due_at = now + id;
+		run.due_at = run.wake_at = now + id;
 		ready_put(queue, &run, now);
 	}
 	for (int64 id = 1; id <= 75; id++)
@@ -543,7 +587,7 @@ test_turns(void)
 	ok(ready_find(2)->state == ENTRY_HELD && ready_count() == 2, "others wait for their turn");
 	task_plan_forget(3);
 	ok(task_plan_find(3) == plan, "the task is remembered meanwhile");
-	ready_return(ready_find(1), now + 100, now);
+	ready_postpone(ready_find(1), now + 100, now);
 	ok(ready_find(1)->state == ENTRY_TIMER && take_first() == 2,
 	   "the next one's turn comes when the first waits for another attempt");
 	(void) ready_advance(now + 100);
