@@ -869,6 +869,7 @@ CREATE FUNCTION taskly.scheduler_state(
 	OUT term bigint,
 	OUT led_since timestamptz,
 	OUT waiting bigint,
+	OUT scheduled bigint,
 	OUT dispatched bigint,
 	OUT wakeups bigint,
 	OUT rescans bigint,
@@ -1469,6 +1470,7 @@ SELECT
 		THEN 'The scheduler is starting.'
 	END AS reason,
 	s.waiting,
+	s.scheduled,
 	s.dispatched,
 	s.wakeups,
 	s.rescans,
@@ -1484,6 +1486,7 @@ COMMENT ON COLUMN taskly.leader.since IS 'since when it leads';
 COMMENT ON COLUMN taskly.leader.state IS 'leading, following, starting, held (the database is being dropped or copied), not running, none, not loaded, or parked';
 COMMENT ON COLUMN taskly.leader.reason IS 'why nothing is started, and what to do; NULL: all is well';
 COMMENT ON COLUMN taskly.leader.waiting IS 'due runs that it holds in memory';
+COMMENT ON COLUMN taskly.leader.scheduled IS 'tasks with a schedule that it has on its agenda';
 COMMENT ON COLUMN taskly.leader.dispatched IS 'runs that it has handed to processes';
 COMMENT ON COLUMN taskly.leader.wakeups IS 'how often it had something to do';
 COMMENT ON COLUMN taskly.leader.rescans IS 'how often it read all waiting runs';

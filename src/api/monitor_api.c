@@ -238,7 +238,8 @@ scheduler_state_name(const DatabaseInfo *info)
 static void
 add_counters(ResultRow *row, const DatabaseInfo *info)
 {
-	int64		counters[] = {info->waiting, info->dispatched, info->wakeups, info->rescans};
+	int64		counters[] = {info->waiting, info->scheduled, info->dispatched, info->wakeups,
+	info->rescans};
 	bool		reads_all = may_read_all();
 
 	for (size_t i = 0; i < lengthof(counters); i++)
@@ -272,7 +273,7 @@ add_scheduler(ResultRow *row, const DatabaseInfo *info)
 		add_null(row);
 }
 
-/* scheduler_state(OUT pid, state, term, led_since, waiting, dispatched, wakeups, rescans, wakeup_latency) */
+/* scheduler_state(OUT pid, state, term, led_since, waiting, scheduled, dispatched, wakeups, rescans, wakeup_latency) */
 Datum
 taskly_scheduler_state_v1(PG_FUNCTION_ARGS)
 {

@@ -277,6 +277,39 @@ agenda_first(void)
 	return entry->wake_at == DT_NOEND ? NULL : entry;
 }
 
+/* A walk of the heap's upper part. */
+typedef struct AgendaWalk
+{
+	TimestampTz until;
+	int			left;
+	AgendaVisitor visit;
+	void	   *arg;
+} AgendaWalk;
+
+/* Nothing below a later one is sooner. As deep as there are visits, at most. */
+static void
+walk_heap(pairingheap_node *node, AgendaWalk *walk)
+{
+	for (; node != NULL && walk->left > 0; node = node->next_sibling)
+	{
+		const AgendaEntry *entry = entry_of(node);
+
+		if (entry->wake_at > walk->until)
+			continue;
+		walk->left--;
+		walk->visit(entry, walk->arg);
+		walk_heap(node->first_child, walk);
+	}
+}
+
+void
+agenda_each_until(TimestampTz until, int max, AgendaVisitor visit, void *arg)
+{
+	AgendaWalk	walk = {until, max, visit, arg};
+
+	walk_heap(fires.ph_root, &walk);
+}
+
 AgendaEntry *
 agenda_next_due(TimestampTz now, TimestampTz *next)
 {

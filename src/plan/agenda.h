@@ -56,6 +56,10 @@ extern AgendaEntry *agenda_next_due(TimestampTz now, TimestampTz *next);
 /* The one that is looked at next, due or not; NULL: none ever. */
 extern AgendaEntry *agenda_first(void);
 
+/* Call with those that are looked at up to an instant, in no order; with max at most. */
+typedef void (*AgendaVisitor) (const AgendaEntry *entry, void *arg);
+extern void agenda_each_until(TimestampTz until, int max, AgendaVisitor visit, void *arg);
+
 /*
  * Which occurrence a due entry is to fire now, by its policy for missed ones.
  * The work is bounded, however many were missed.

@@ -45,6 +45,8 @@
 #define MAX_LOADS_AT_ONCE	5000
 /* A process is started so long before a run is due. */
 #define WARM_UP_US			(200 * INT64CONST(1000))
+/* Of so many that are due at the same time the owners are looked at. */
+#define MAX_WARM_UPS		256
 
 static int	my_entry = -1;
 static bool is_at_home = false;
@@ -288,7 +290,13 @@ leader_turn(TimestampTz now)
 	return earlier(earlier(next, loading), history_turn(my_entry, now));
 }
 
-/* Start a process for what is due soon; returns when there is something to start. */
+static void
+warm_up_for(const AgendaEntry *entry, void *arg)
+{
+	dispatch_warm_up(entry->task.owner, entry->task.is_shell, *(TimestampTz *) arg);
+}
+
+/* Start processes for what is due soon; returns when there is something to start. */
 TimestampTz
 leader_warm_up(TimestampTz now)
 {
@@ -297,7 +305,7 @@ leader_warm_up(TimestampTz now)
 	TimestampTz next = DT_NOEND;
 
 	if (fire != NULL && fire->wake_at - WARM_UP_US <= now)
-		dispatch_warm_up(fire->task.owner, fire->task.is_shell, now);
+		agenda_each_until(now + WARM_UP_US, MAX_WARM_UPS, warm_up_for, &now);
 	else if (fire != NULL)
 		next = fire->wake_at - WARM_UP_US;
 	if (timer != NULL && timer->wake_at - WARM_UP_US <= now)

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "plan/agenda.h"
 #include "plan/ready.h"
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
@@ -160,6 +161,19 @@ leave_if_orphaned(void)
 	proc_exit(0);
 }
 
+static void
+count_turn(void)
+{
+	TurnCounts	counts = {
+		.waiting = ready_count(),
+		.scheduled = agenda_count(),
+		.dispatched = dispatch_take_count(),
+		.was_rescan = intake_take_rescan()
+	};
+
+	database_count_turn(my_entry, &counts);
+}
+
 /* Everything there is to do now; returns when there will be more. */
 static TimestampTz
 scheduler_turn(TimestampTz now)
@@ -194,8 +208,7 @@ scheduler_turn(TimestampTz now)
 	if (intake_wants_anything() || database_has_news(my_entry) || pool_has_news())
 		next = now;
 	database_show_wakeup_latency(my_entry, alarm_latency_us());
-	database_count_turn(my_entry, ready_count(), dispatch_take_count(),
-						intake_take_rescan());
+	count_turn();
 	return next;
 }
 

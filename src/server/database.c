@@ -46,6 +46,7 @@ typedef struct DatabaseEntry
 	int64		term;
 	TimestampTz led_since;
 	int64		waiting;
+	int64		scheduled;
 	int64		dispatched;
 	int64		wakeups;
 	int64		rescans;
@@ -198,7 +199,7 @@ database_claim_entry(Oid database)
 		entry->is_parked = false;
 		entry->has_led = false;
 		entry->term = 0;
-		entry->waiting = entry->dispatched = 0;
+		entry->waiting = entry->scheduled = entry->dispatched = 0;
 		entry->wakeups = entry->rescans = 0;
 		SpinLockRelease(&entry->mutex);
 	}
@@ -304,15 +305,16 @@ database_is_first_lead(int entry)
 }
 
 void
-database_count_turn(int entry, int64 waiting, int64 dispatched, bool was_rescan)
+database_count_turn(int entry, const TurnCounts *counts)
 {
 	DatabaseEntry *e = &entries[entry];
 
 	SpinLockAcquire(&e->mutex);
-	e->waiting = waiting;
-	e->dispatched += dispatched;
+	e->waiting = counts->waiting;
+	e->scheduled = counts->scheduled;
+	e->dispatched += counts->dispatched;
 	e->wakeups++;
-	if (was_rescan)
+	if (counts->was_rescan)
 		e->rescans++;
 	SpinLockRelease(&e->mutex);
 }
@@ -420,6 +422,7 @@ database_info(int entry, DatabaseInfo *info)
 	info->term = e->term;
 	info->led_since = e->led_since;
 	info->waiting = e->waiting;
+	info->scheduled = e->scheduled;
 	info->dispatched = e->dispatched;
 	info->wakeups = e->wakeups;
 	info->rescans = e->rescans;

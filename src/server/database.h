@@ -53,7 +53,8 @@ typedef struct DatabaseInfo
 	bool		is_parked;		/* the home belongs to another database */
 	int64		term;
 	TimestampTz led_since;
-	int64		waiting;		/* runs held in memory */
+	int64		waiting;
+	int64		scheduled;		/* runs held in memory */
 	int64		dispatched;
 	int64		wakeups;
 	int64		rescans;
@@ -90,7 +91,16 @@ extern void database_set_not_needed(int entry);
 extern void database_show_leader(int entry, bool is_leader, bool is_parked, int64 term);
 /* True once in this life of the server. */
 extern bool database_is_first_lead(int entry);
-extern void database_count_turn(int entry, int64 waiting, int64 dispatched, bool was_rescan);
+/* What a turn of the scheduler has seen and done. */
+typedef struct TurnCounts
+{
+	int64		waiting;		/* due runs in its memory */
+	int64		scheduled;		/* tasks on its agenda */
+	int64		dispatched;		/* runs handed over in this turn */
+	bool		was_rescan;
+} TurnCounts;
+
+extern void database_count_turn(int entry, const TurnCounts *counts);
 extern void database_show_wakeup_latency(int entry, int64 latency_us);
 extern bool database_should_stop(int entry);
 

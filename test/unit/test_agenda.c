@@ -435,6 +435,38 @@ test_postpone(void)
 	agenda_clear();
 }
 
+static void
+count_visit(const AgendaEntry *entry, void *arg)
+{
+	(*(int *) arg)++;
+}
+
+static void
+test_each_until(void)
+{
+	int			expected = 0;
+	int			count = 0;
+	TimestampTz until = start + 25 * SECOND;
+
+	for (int id = 1; id <= TASKS; id++)
+	{
+		char		text[32];
+		int			period = 1 + tap_random(50);
+		ScheduledTask task;
+
+		snprintf(text, sizeof(text), "every %d seconds", period);
+		task = task_of(id, text);
+		(void) put(&task, start);
+		expected += period <= 25;
+	}
+	agenda_each_until(until, TASKS, count_visit, &count);
+	ok(count == expected, "those that are due until an instant are visited: %d", expected);
+	count = 0;
+	agenda_each_until(until, 10, count_visit, &count);
+	ok(count == 10, "as many as are wanted");
+	agenda_clear();
+}
+
 /* ------------------------------------------------------------------------
  * Orders and counts
  * ------------------------------------------------------------------------ */
@@ -527,6 +559,7 @@ main(void)
 	test_bounds();
 	test_kinds();
 	test_postpone();
+	test_each_until();
 	test_policy();
 	test_task_plan();
 	return tap_done();
