@@ -97,7 +97,14 @@ test_dst_table(void)
 		{"15 2 * * *", HOUR / 2, 2, "2:00 25:45"},
 		{"0 12 * * *", 24 * HOUR, 2, "2:00 12:00"},
 		{"0 1 * * *", -24 * HOUR, 2, "1:00 49:00"},
-		{"0 0 3 1 *", 24 * HOUR, 1, "2:00"}
+		{"0 0 3 1 *", 24 * HOUR, 1, "2:00"},
+		{"every 30 min between 01:30 and 03:30", HOUR, 4, "1:30 2:00 2:30 24:30"},
+		{"every 30 min between 02:15 and 02:45", HOUR, 4, "2:00 25:15 25:45 49:15"},
+		{"every 45 min between 02:30 and 04:00", HOUR, 4, "2:00 2:45 25:30 26:15"},
+		{"every 30 min between 00:30 and 01:30", -HOUR, 4, "0:30 1:00 1:30 25:30"},
+		{"every 60 min between 01:30 and 03:00", -HOUR, 4, "1:30 2:30 3:30 26:30"},
+		{"every 10 hours on sun", -HOUR, 4, "0:00 10:00 20:00 169:00"},
+		{"every 5 hours between 22:00 and 03:00 on sun", HOUR, 3, "21:00 26:00 189:00"}
 	};
 
 	for (int i = 0; i < (int) lengthof(cases); i++)
@@ -389,6 +396,14 @@ test_periods(void)
 		{"0 0 1 * *", 28 * USECS_PER_DAY},
 		{"0 0 29 2 *", 1461 * USECS_PER_DAY},
 		{"59,0 23,0 * * *", 60 * SECOND},
+		{"every 5 minutes between 09:00 and 17:00", 300 * SECOND},
+		{"every 10 hours between 09:00 and 17:00", USECS_PER_DAY},
+		{"every 10 hours between 09:00 and 17:00 on mon", 7 * USECS_PER_DAY},
+		{"every 7 hours on mon-fri", 3 * HOUR * SECOND},
+		{"every 7 hours on mon,wed,fri", 7 * HOUR * SECOND},
+		{"every 6 hours between 00:00 and 24:00", 6 * HOUR * SECOND},
+		{"every 25 min between 09:00 and 08:59", 900 * SECOND},
+		{"every 3 days on weekdays", 3 * USECS_PER_DAY},
 		{"90 s after finish", 0},
 		{"2000-01-02 00:00", 0},
 		{"@reboot", 0}
