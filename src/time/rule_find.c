@@ -13,8 +13,8 @@
  *	 that INTERVAL can reach has been seen, however long the interval is.
  * - Days likewise. They are looked at by months.
  * - Shorter ones: days within 400 years that the rule allows are looked into.
- *	 Within a day, what matches depends on the place of the first period of
- *	 the interval in it only; places that were found empty are remembered.
+ *	 Within a day, what matches from a period on depends on that one's place
+ *	 in it only; places that were found empty are remembered.
  *	 Most such rules need none of that: rule_expand.c makes days of them.
  *
  *-------------------------------------------------------------------------
@@ -284,8 +284,7 @@ find_short(const RuleExpansion *expansion, int64 from, RuleSet *set)
 			number = day * day_length + match + recur->interval;
 			continue;
 		}
-		if (place < recur->interval)
-			remember_empty(&empty, place);
+		remember_empty(&empty, place);
 		number = rule_align((day + 1) * day_length, start, recur->interval);
 	}
 }

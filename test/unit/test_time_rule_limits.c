@@ -98,6 +98,23 @@ test_anchor(void)
 	schedule_free(&weekly);
 }
 
+/* Sets that follow each other without a gap; no more than is allowed. */
+static void
+test_counts(void)
+{
+	Schedule	each = parse("FREQ=SECONDLY", &utc);
+	Schedule	bounded = parse("DTSTART:20000101T000000Z FREQ=SECONDLY;COUNT=1000000", &utc);
+
+	ok(schedule_count(&each, 0, 25 * USECS_PER_DAY, 36 * USECS_PER_DAY) == 11 * 86400, "seconds across the end of a month");
+	ok(schedule_count(&each, 0, 0, 36 * USECS_PER_DAY) == RULE_COUNT_MAX, "a count ends");
+	ok(schedule_next(&bounded, 0, 999998 * SECOND) == 999999 * SECOND &&
+	   schedule_next(&bounded, 0, 999999 * SECOND) == DT_NOEND &&
+	   schedule_next(&bounded, 0, 0) == SECOND && schedule_next(&bounded, 0, 999998 * SECOND) == 999999 * SECOND,
+	   "COUNT is exhausted after the last one, whatever was asked before");
+	schedule_free(&each);
+	schedule_free(&bounded);
+}
+
 static void
 test_refused(void)
 {
@@ -320,6 +337,7 @@ main(void)
 	tap_seed();
 	test_moved_clocks();
 	test_anchor();
+	test_counts();
 	test_refused();
 	test_bounded_time();
 	test_speed();
