@@ -98,7 +98,7 @@ SELECT taskly.schedule('bad', NULL, 'SELECT 1');
 SELECT taskly.schedule('bad', '', 'SELECT 1');
 SELECT taskly.schedule('bad', 'whenever', 'SELECT 1');
 SELECT taskly.schedule('bad', '61 * * * *', 'SELECT 1');
-SELECT taskly.schedule('bad', 'RRULE:FREQ=DAILY', 'SELECT 1');
+SELECT taskly.schedule('bad', 'RRULE:FREQ=FORTNIGHTLY', 'SELECT 1');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', timezone => 'Mars/Olympus');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', starts_at => '2100-01-02', ends_at => '2100-01-01');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', starts_at => 'infinity');
@@ -112,7 +112,7 @@ SELECT taskly.schedule('bad', '2020-01-01 00:00', 'SELECT 1', ends_at => '2021-0
 SELECT taskly.schedule('bad', '2100-01-02 00:00', 'SELECT 1', ends_at => '2100-01-01');
 SELECT taskly.alter('good', timezone => 'UTC');
 SELECT taskly.alter('good', missed => 'skip');
-SELECT taskly.alter('good', schedule => 'RRULE:FREQ=DAILY');
+SELECT taskly.alter('good', schedule => 'RRULE:FREQ=FORTNIGHTLY');
 
 -- reset
 SELECT taskly.alter('good', reset => '{command}');

@@ -20,6 +20,7 @@
 #include "server/guc.h"
 #include "store/calendar_store.h"
 #include "store/task_timetable.h"
+#include "time/zone.h"
 
 #define NEXT_RUNS_MAX	10000
 
@@ -32,54 +33,28 @@ typedef struct NextRuns
 	int			left;
 } NextRuns;
 
-static bool is_iana_name(const char *name);
 static void check_next_runs(FunctionCallInfo fcinfo);
 static bool advance(NextRuns *state);
 
 pg_tz *
 schedule_zone_or_error(const char *name)
 {
-	pg_tz	   *zone = is_iana_name(name) ? pg_tzset(name) : NULL;
+	pg_tz	   *zone;
+	ZoneNameCheck check = zone_by_name(name, &zone);
 	int			shown = pg_mbcliplen(name, (int) Min(strlen(name), TZ_STRLEN_MAX), 64);
 
-	if (zone == NULL)
+	if (check == ZONE_NAME_UNRECOGNIZED)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("time zone \"%.*s\" is not recognized", shown, name),
 				 errhint("Use a name from pg_timezone_names, such as \"UTC\" or \"Europe/Berlin\".")));
-	if (!pg_tz_acceptable(zone))
+	if (check == ZONE_NAME_LEAP_SECONDS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("time zone \"%.*s\" appears to use leap seconds", shown, name),
 				 errdetail("PostgreSQL does not support leap seconds."),
 				 errhint("Use the zone of the same place without leap seconds.")));
 	return zone;
-}
-
-/*
- * PostgreSQL takes any word with a number for a zone in POSIX notation: a
- * mistyped "Europe/Berlin2" would silently be two hours west of UTC. Only
- * those names with digits are let through that the IANA tables have.
- */
-static bool
-is_iana_name(const char *name)
-{
-	static const char *const with_digits[] = {
-		"EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "GMT0", "GMT+0", "GMT-0",
-		"Etc/GMT0"
-	};
-
-	if (strlen(name) > TZ_STRLEN_MAX)
-		return false;
-	if (strpbrk(name, "0123456789") == NULL ||
-		pg_strncasecmp(name, "Etc/GMT+", 8) == 0 || pg_strncasecmp(name, "Etc/GMT-", 8) == 0)
-		return true;
-	for (int i = 0; i < (int) lengthof(with_digits); i++)
-	{
-		if (pg_strcasecmp(name, with_digits[i]) == 0)
-			return true;
-	}
-	return false;
 }
 
 static void
@@ -125,13 +100,16 @@ taskly_next_runs_v1(PG_FUNCTION_ARGS)
 
 	if (SRF_IS_FIRSTCALL())
 	{
+		MemoryContext old_context;
 		char	   *zone_name;
 
 		context = SRF_FIRSTCALL_INIT();
 		check_next_runs(fcinfo);
+		old_context = MemoryContextSwitchTo(context->multi_call_memory_ctx);
 		zone_name = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
-		state = MemoryContextAlloc(context->multi_call_memory_ctx, sizeof(NextRuns));
+		state = palloc(sizeof(NextRuns));
 		schedule_parse_or_error(text_to_cstring(PG_GETARG_TEXT_PP(0)), zone_name, &state->schedule);
+		MemoryContextSwitchTo(old_context);
 		state->left = PG_GETARG_INT32(1);
 		state->anchor = state->last = PG_GETARG_TIMESTAMPTZ(2);
 		context->user_fctx = state;

@@ -295,6 +295,7 @@ first_due(const TaskRow *row, const Timetable *timetable, TimestampTz now)
 			return timetable_next(timetable, DT_NOBEGIN, DT_NOBEGIN);
 		case SCHEDULE_CRON:
 		case SCHEDULE_EVERY:
+		case SCHEDULE_RULE:
 			break;
 	}
 	return timetable_next_after(timetable, now);

@@ -223,6 +223,7 @@ agenda_put(const ScheduledTask *task, TimestampTz now)
 	{
 		pairingheap_remove(&fires, &entry->node);
 		set_ahead(entry, false);
+		schedule_free(&entry->task.timetable.schedule);
 		/* What we have seen ourselves may be newer than the row. */
 		last_finished_at = Max(last_finished_at, entry->task.last_finished_at);
 	}
@@ -251,6 +252,7 @@ agenda_remove(int64 task_id)
 		return;
 	set_ahead(entry, false);
 	pairingheap_remove(&fires, &entry->node);
+	schedule_free(&entry->task.timetable.schedule);
 	(void) hash_search(entries, &task_id, HASH_REMOVE, NULL);
 }
 

@@ -19,6 +19,13 @@ static TimestampTz next_after_finish(const Schedule *schedule,
 static TimestampTz next_cron(const Schedule *schedule, TimestampTz after);
 static int64 shortest_gap(const Cron *cron);
 
+void
+schedule_free(Schedule *schedule)
+{
+	if (schedule->kind == SCHEDULE_RULE)
+		pfree(schedule->rule);
+}
+
 TimestampTz
 schedule_next(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
 {
@@ -37,6 +44,8 @@ schedule_next(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
 			return next_after_finish(schedule, anchor, after);
 		case SCHEDULE_ONCE:
 			return schedule->at > after ? schedule->at : DT_NOEND;
+		case SCHEDULE_RULE:
+			return rule_next(schedule->rule, anchor, after);
 		case SCHEDULE_REBOOT:
 			break;
 	}

@@ -4,7 +4,7 @@
  *	  When a task recurs: from any schedule text to its next instant.
  *
  * Everything here is a function of its arguments and of PostgreSQL's time zone
- * tables: no clock, no setting, no memory, no ERROR.
+ * tables: no clock, no setting, no ERROR (but for want of memory).
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +17,7 @@
 
 #include "time/cron.h"
 #include "time/period.h"
+#include "time/rule.h"
 #include "time/scan.h"
 #include "time/window.h"
 
@@ -27,10 +28,14 @@ typedef enum ScheduleKind
 								 * windows or on weekdays, where window.weekdays is set */
 	SCHEDULE_AFTER_FINISH,		/* "90 seconds after finish": fixed delay */
 	SCHEDULE_ONCE,				/* "2026-11-23 12:00" */
-	SCHEDULE_REBOOT				/* "@reboot": due at server start only */
+	SCHEDULE_REBOOT,			/* "@reboot": due at server start only */
+	SCHEDULE_RULE				/* "RRULE:FREQ=MONTHLY;BYDAY=-1FR": see rule.h */
 } ScheduleKind;
 
-/* Many are held in memory: flat and small. The zone is PostgreSQL's, for ever. */
+/*
+ * Many are held in memory: flat and small, but for a rule, which is a chunk of
+ * its own. Copies share it. The zone is PostgreSQL's, for ever.
+ */
 typedef struct Schedule
 {
 	ScheduleKind kind;
@@ -44,18 +49,26 @@ typedef struct Schedule
 			Window		window; /* SCHEDULE_EVERY */
 		};
 		TimestampTz at;			/* SCHEDULE_ONCE */
+		Rule	   *rule;		/* SCHEDULE_RULE */
 	};
 } Schedule;
 
-/* Reads a text in O(length). False: *error says why, *result is undefined. */
+/*
+ * Reads a text in O(length). False: *error says why, *result is undefined.
+ * A rule is allocated in the current memory context; schedule_free() frees it.
+ */
 extern bool schedule_parse(const char *text, pg_tz *zone,
 						   Schedule *result, ScheduleError *error);
+
+/* Frees what schedule_parse() has allocated; of most kinds, nothing. */
+extern void schedule_free(Schedule *schedule);
 
 /*
  * The first instant strictly after `after`; DT_NOEND when there is none.
  *
  * anchor: SCHEDULE_EVERY: where its grid starts; it is the first instant of it.
  * In windows the grid starts as each opens, and nothing is due before the anchor.
+ * SCHEDULE_RULE: its DTSTART, if the text has none.
  * SCHEDULE_AFTER_FINISH: when the last run finished, or DT_NOBEGIN; when the
  * instant that follows has passed already, the schedule is due at once: the
  * result is `after` plus a microsecond. Other kinds ignore it.
@@ -66,7 +79,8 @@ extern TimestampTz schedule_next(const Schedule *schedule,
 /*
  * Number of instants in (after, until]: as many as schedule_next() would give
  * one after the other, in milliseconds at most, whatever their number. Of
- * SCHEDULE_AFTER_FINISH 0 or 1: the next run's finish is not known.
+ * SCHEDULE_AFTER_FINISH 0 or 1: the next run's finish is not known. Of
+ * SCHEDULE_RULE, no more than RULE_COUNT_MAX are counted.
  */
 extern int64 schedule_count(const Schedule *schedule, TimestampTz anchor,
 							TimestampTz after, TimestampTz until);

@@ -41,6 +41,8 @@ schedule_count(const Schedule *schedule, TimestampTz anchor,
 			return count_cycles(schedule, count_cron, after, until);
 		case SCHEDULE_EVERY:
 			return count_every(schedule, anchor, after, until);
+		case SCHEDULE_RULE:
+			return rule_count(schedule->rule, anchor, after, until);
 		case SCHEDULE_AFTER_FINISH:
 		case SCHEDULE_ONCE:
 		case SCHEDULE_REBOOT:

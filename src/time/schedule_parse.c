@@ -23,7 +23,6 @@ static bool refuse_rest(ScheduleKind kind, const char *rest, ScheduleError *erro
 static bool check_period(Part text, const Period *period, ScheduleError *error);
 static bool check_window(Part text, const Schedule *schedule, ScheduleError *error);
 static bool starts_as_interval(const char *text);
-static bool refuse_rule(const char *text, ScheduleError *error);
 static bool refuse_text(const char *text, ScheduleError *error);
 
 bool
@@ -60,9 +59,11 @@ parse_by_form(const char *text, const pg_tz *zone, Schedule *result, ScheduleErr
 		result->kind = SCHEDULE_CRON;
 		return cron_parse(text, &result->cron, error);
 	}
-	token = next_word(text);
-	if (part_is(token, "rrule") || part_is(token, "dtstart") || part_is(token, "freq"))
-		return refuse_rule(text, error);
+	if (rule_is_meant(text))
+	{
+		result->kind = SCHEDULE_RULE;
+		return rule_parse(text, result->zone, &result->rule, error);
+	}
 	return refuse_text(text, error);
 }
 
@@ -170,22 +171,12 @@ starts_as_interval(const char *text)
 }
 
 static bool
-refuse_rule(const char *text, ScheduleError *error)
-{
-	schedule_error(error, "form of schedule is not supported: \"%s\"",
-				   part_text(next_token(text)).text);
-	error->unsupported = true;
-	return schedule_error_hint(error,
-							   "Use cron fields, \"every 90 seconds\", \"90 seconds after finish\" or a timestamp.");
-}
-
-static bool
 refuse_text(const char *text, ScheduleError *error)
 {
 	schedule_error(error, "invalid schedule: \"%s\"",
 				   part_text(make_part(text, text + strlen(text))).text);
 	schedule_error_detail(error,
-						  "It is neither cron fields, nor a nickname such as @daily, nor an interval, nor a timestamp.");
+						  "It is neither cron fields, nor a nickname such as @daily, nor an interval, nor a calendar rule, nor a timestamp.");
 	return schedule_error_hint(error,
-							   "Use for example \"*/5 * * * *\", \"every 90 seconds\", \"90 seconds after finish\" or \"2026-11-23 12:00\".");
+							   "Use for example \"*/5 * * * *\", \"every 90 seconds\", \"90 seconds after finish\", \"RRULE:FREQ=MONTHLY;BYDAY=-1FR\" or \"2026-11-23 12:00\".");
 }

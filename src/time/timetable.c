@@ -32,6 +32,7 @@ timetable_recurs(const Timetable *timetable)
 	{
 		case SCHEDULE_CRON:
 		case SCHEDULE_EVERY:
+		case SCHEDULE_RULE:
 			return true;
 		case SCHEDULE_AFTER_FINISH:
 		case SCHEDULE_ONCE:
@@ -52,6 +53,8 @@ timetable_follows_elapsed(const Timetable *timetable)
 			return schedule->cron.follows_clock;
 		case SCHEDULE_EVERY:
 			return schedule->period.months == 0 && schedule->period.days == 0;
+		case SCHEDULE_RULE:
+			return schedule->rule->has_recur && schedule->rule->recur.frequency < RULE_DAILY;
 		case SCHEDULE_AFTER_FINISH:
 		case SCHEDULE_REBOOT:
 			return true;
@@ -160,6 +163,7 @@ timetable_next(const Timetable *timetable, TimestampTz last_fire, TimestampTz la
 			break;
 		case SCHEDULE_CRON:
 		case SCHEDULE_EVERY:
+		case SCHEDULE_RULE:
 			next = next_recurrence(timetable, last);
 			break;
 	}

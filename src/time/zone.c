@@ -3,9 +3,9 @@
  * zone.c
  *	  Between instants and what the clocks of a time zone show.
  *
- * The only file that asks PostgreSQL's time zone tables. All that it asks is
- * the offset at an instant and when that ends next; the rest is arithmetic on
- * such segments. It depends on no setting.
+ * The only file that asks PostgreSQL's time zone tables. All that it asks of a
+ * zone is the offset at an instant and when that ends next; the rest is
+ * arithmetic on such segments. It depends on no setting.
  *
  * Nothing is assumed about how far, how often or which way clocks move, except
  * that they are never further than ZONE_REACH from UTC. Clocks have been moved
@@ -22,7 +22,43 @@
 
 #define UNIX_SHIFT	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * CIVIL_DAY)
 
+static bool is_iana_name(const char *name);
 static bool look_up(const pg_tz *zone, int64 instant, ZoneSegment *segment);
+
+ZoneNameCheck
+zone_by_name(const char *name, pg_tz **zone)
+{
+	*zone = is_iana_name(name) ? pg_tzset(name) : NULL;
+	if (*zone == NULL)
+		return ZONE_NAME_UNRECOGNIZED;
+	return pg_tz_acceptable(*zone) ? ZONE_NAME_VALID : ZONE_NAME_LEAP_SECONDS;
+}
+
+/*
+ * PostgreSQL takes any word with a number for a zone in POSIX notation: a
+ * mistyped "Europe/Berlin2" would silently be two hours west of UTC. Only
+ * those names with digits are let through that the IANA tables have.
+ */
+static bool
+is_iana_name(const char *name)
+{
+	static const char *const with_digits[] = {
+		"EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "GMT0", "GMT+0", "GMT-0",
+		"Etc/GMT0"
+	};
+
+	if (strlen(name) > TZ_STRLEN_MAX)
+		return false;
+	if (strpbrk(name, "0123456789") == NULL ||
+		pg_strncasecmp(name, "Etc/GMT+", 8) == 0 || pg_strncasecmp(name, "Etc/GMT-", 8) == 0)
+		return true;
+	for (int i = 0; i < (int) lengthof(with_digits); i++)
+	{
+		if (pg_strcasecmp(name, with_digits[i]) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* The segment that an instant lies in. */
 ZoneSegment

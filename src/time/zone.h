@@ -25,6 +25,17 @@ typedef struct ZoneSegment
 	int64		end;			/* first instant after it; PG_INT64_MAX: none */
 } ZoneSegment;
 
+/* What a name stands for. */
+typedef enum ZoneNameCheck
+{
+	ZONE_NAME_VALID,
+	ZONE_NAME_UNRECOGNIZED,		/* no IANA name that PostgreSQL's tables have */
+	ZONE_NAME_LEAP_SECONDS		/* a zone with leap seconds, which PostgreSQL cannot use */
+} ZoneNameCheck;
+
+/* The zone of an IANA name, in any case; it lives as long as the process. */
+extern ZoneNameCheck zone_by_name(const char *name, pg_tz **zone);
+
 extern ZoneSegment zone_segment(const pg_tz *zone, int64 instant);
 extern int64 zone_civil(const pg_tz *zone, int64 instant);
 extern int64 zone_latest_civil(const pg_tz *zone, int64 instant);

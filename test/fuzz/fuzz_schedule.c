@@ -7,7 +7,11 @@
  * Build and run, from the top of the tree:
  *
  *	  make -C test/unit ../fuzz/fuzz_schedule
- *	  test/fuzz/fuzz_schedule -max_len=256 -max_total_time=60
+ *	  test/fuzz/fuzz_schedule -max_len=256 -max_total_time=60 test/fuzz/corpus
+ *
+ * The first 24 bytes of an input make an anchor, an instant and a zone; the
+ * rest is text. New finds are added to the first directory that is named: name
+ * another one before the corpus to keep it as it is.
  *
  *-------------------------------------------------------------------------
  */
@@ -53,7 +57,8 @@ check_schedule(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
 	int64		count = 0;
 
 	promise(schedule_period_us(schedule) >= 0);
-	if (after % 64 == 0)
+	/* Rules are counted by periods: all of time has too many of them for a fuzzer. */
+	if (after % 64 == 0 && schedule->kind != SCHEDULE_RULE)
 		promise(schedule_count(schedule, anchor, DT_NOBEGIN, DT_NOEND) >= 0);
 	for (int i = 0; i < 10; i++)
 	{
@@ -105,6 +110,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 	{
 		check_schedule(&schedule, numbers[0], numbers[1]);
 		check_schedule(&schedule, 0, numbers[1] % (INT64CONST(1000) * USECS_PER_DAY));
+		schedule_free(&schedule);
 	}
 	else
 		check_error(&error);
