@@ -515,6 +515,9 @@ check_grid(Walk *walk, const char *name, struct pg_tz *zone)
 	bool		is_months = tap_random(3) == 0;
 	int			n = 1 + (int) tap_random(4);
 
+	/* Midnight is where clocks pass over a day. */
+	if (tap_random(2))
+		anchor -= (anchor + offset_at(zone, anchor)) % CIVIL_DAY;
 	sprintf(text, "every %d %s", n, is_months ? "months" : "days");
 	random_weekdays(text + strlen(text), weekday, tap_random(2));
 	schedule = parse(text, zone);
