@@ -209,6 +209,7 @@ is_within_count(const Occurrences *set, int64 instant)
 {
 	RuleCounted *counted = &set->rule->counted;
 	int64		limit = set->rule->recur.count;
+	int64		count;
 
 	if (counted->upto == PG_INT64_MIN || counted->start != set->start)
 	{
@@ -219,20 +220,19 @@ is_within_count(const Occurrences *set, int64 instant)
 	}
 	if (instant >= counted->over_from)
 		return false;
-	/* Count anew where too much has been counted already. */
-	if (counted->count > limit)
-	{
-		counted->upto = set->start - 1;
-		counted->count = 0;
-	}
 	if (instant <= counted->upto)
 		return true;
 
-	counted->count += count_matches(set, counted->upto, instant, limit + 1 - counted->count);
-	counted->upto = instant;
-	if (counted->count > limit)
+	/* Remember what is within COUNT only: what is asked next may be less. */
+	count = counted->count + count_matches(set, counted->upto, instant, limit + 1 - counted->count);
+	if (count > limit)
+	{
 		counted->over_from = instant;
-	return counted->count <= limit;
+		return false;
+	}
+	counted->upto = instant;
+	counted->count = count;
+	return true;
 }
 
 /*

@@ -110,7 +110,7 @@ typedef struct RuleRange
 	int64		end;
 } RuleRange;
 
-/* How many occurrences of the recurrence are known to lie up to an instant. */
+/* How many occurrences of the recurrence lie up to an instant, no more than COUNT. */
 typedef struct RuleCounted
 {
 	int64		start;			/* what they were counted from; civil */

@@ -121,11 +121,16 @@ rule_expansion_count(const RuleExpansion *expansion, int64 from, int64 to, int64
 {
 	RuleSet		set;
 	int64		count = 0;
+	int64		match;
 
-	while (count < limit && from < to && rule_find_set(expansion, from, &set) < to)
+	while (count < limit && from < to && (match = rule_find_set(expansion, from, &set)) < to)
 	{
 		count += rule_set_count(&set, from, to);
-		from = rule_set_end(&set);
+		if (expansion->recur.frequency < RULE_DAILY)
+			count += rule_find_more_of_day(expansion, match, to, &from) *
+				rule_set_count(&set, PG_INT64_MIN / 2, PG_INT64_MAX / 2);
+		else
+			from = rule_set_end(&set);
 	}
 	return Min(count, limit);
 }

@@ -289,6 +289,25 @@ find_short(const RuleExpansion *expansion, int64 from, RuleSet *set)
 	}
 }
 
+int64
+rule_find_more_of_day(const RuleExpansion *expansion, int64 match, int64 to, int64 *end)
+{
+	const RuleRecur *recur = &expansion->recur;
+	int64		length = rule_seconds_of(recur->frequency);
+	int64		midnight = floor_divide(match, CIVIL_DAY) * CIVIL_DAY;
+	int64		place = (match - midnight) / length;
+	int64		count = 0;
+
+	*end = midnight + (place + 1) * length;
+	while ((place = match_in_day(recur, place + recur->interval, length)) >= 0 &&
+		   midnight + (place + 1) * length <= to)
+	{
+		*end = midnight + (place + 1) * length;
+		count++;
+	}
+	return count;
+}
+
 /*
  * The place of the first period from this one on that BYHOUR, BYMINUTE and
  * BYSECOND allow; -1: none in the day. Where one does not, go on from the next

@@ -19,6 +19,14 @@
  */
 extern int64 rule_find_set(const RuleExpansion *expansion, int64 from, RuleSet *set);
 
+/*
+ * Of hours, minutes and seconds: how many more periods of a day, after the one
+ * that a match is in, have matches and end by a civil time; *end is the end of
+ * the last one. Each has as many matches as the other ones.
+ */
+extern int64 rule_find_more_of_day(const RuleExpansion *expansion, int64 match, int64 to,
+								   int64 *end);
+
 /* The first number from this one on that differs from start by whole intervals. */
 static inline int64
 rule_align(int64 number, int64 start, int64 interval)

@@ -44,7 +44,7 @@ main(void)
 		{"FREQ=SECONDLY", "every second"},
 		{START "FREQ=DAILY;BYHOUR=1,2,3,4;BYMINUTE=0,30", "in hours 1, 2, 3 and 4 at minutes 0 and 30 every day, from 5 Jan 2026 09:30 on"},
 		{"FREQ=DAILY RDATE:20260101T120000 EXDATE:20260102", "every day, and also on 1 Jan 2026 12:00, except where excluded"},
-		{"RDATE:20260101,20260102", "on 2 dates"}
+		{"RDATE:20260102,20260101,20260102", "on 2 dates"}
 	};
 
 	for (int i = 0; i < (int) lengthof(cases); i++)
