@@ -75,6 +75,16 @@ sql(q{
 	SELECT taskly.define('long', 'SELECT pg_sleep(600)', timeout => '1 hour', deadline => '1 hour');
 	SELECT taskly.define('held', 'SELECT 1', queue => 'held', deadline => '1 hour')});
 
+# And tasks that fire every second, which go on whatever the clock shows.
+sql(q{
+	SELECT taskly.schedule('grid', 'every 1 second', 'SELECT 1');
+	SELECT taskly.schedule('cron', '* * * * * *', 'SELECT 1')});
+
+sub last_run
+{
+	return sql('SELECT COALESCE(max(run_id), 0) FROM taskly.runs');
+}
+
 sub begin_all
 {
 	my %run;
@@ -95,6 +105,7 @@ foreach my $step ('-1 second', '-90 minutes', '-3650 days', '6 minutes', '4 hour
 	my $offset = -s $node->logfile;
 
 	set_wall_clock($step);
+	my $last = last_run();
 	ok(poll_until(sub { count_in_log($node, qr/the clock was set (forward|back) by/, $offset) }), "$step: the leader notices");
 	my $now = sql(q{SELECT taskly.submit('SELECT 1', run_at => '-infinity')});
 	is(sql("SELECT taskly.wait($now, '20 s')"), 'succeeded', "$step: a run that is due now is executed");
@@ -109,12 +120,20 @@ foreach my $step ('-1 second', '-90 minutes', '-3650 days', '6 minutes', '4 hour
 	polls("SELECT status FROM taskly.runs WHERE run_id = $run{later}", $is_due ? 'succeeded' : 'scheduled',
 		"$step: a run of a later date is " . ($is_due ? 'due' : 'not due yet'));
 
+	polls(qq{
+		SELECT count(DISTINCT task) FROM taskly.runs
+		WHERE run_id > $last AND task IN ('grid', 'cron') AND status = 'succeeded'
+			AND scheduled_for BETWEEN taskly_clock.now() - interval '5 s' AND taskly_clock.now()}, '2', "$step: tasks go on firing at their times");
+	cmp_ok(time() - $began, '<', 20, "$step: at once");
+
 	sql(q{SELECT taskly.resume_queue('held')});
 	is(sql("SELECT taskly.wait($run{held}, '20 s')"), 'succeeded', "$step: what waited in line is executed");
 	sql("SELECT taskly.cancel(ARRAY[$run{long}, $run{later}])");
 	is(run_end($node, 'postgres', $run{long}), 'cancelled', "$step: the one in execution can be cancelled");
 	sql('SELECT taskly_clock.reset()');
 }
+
+sql(q{SELECT taskly.drop_task('grid'); SELECT taskly.drop_task('cron')});
 
 # ---------------------------------------------------------------------------------------------
 # Timeouts and deadlines
