@@ -304,6 +304,8 @@ taskly_scheduler_state_v1(PG_FUNCTION_ARGS)
 static TimestampTz
 next_fire_of(const TaskRow *task)
 {
+	TimestampTz now = taskly_now();
+	TimestampTz next;
 	Timetable	timetable;
 	ScheduleError error;
 
@@ -316,7 +318,11 @@ next_fire_of(const TaskRow *task)
 	if (timetable.schedule.kind == SCHEDULE_AFTER_FINISH &&
 		task->last_fire != DT_NOBEGIN && task->last_finished_at <= task->last_fire)
 		return DT_NOEND;
-	return timetable_next(&timetable, task->last_fire, task->last_finished_at);
+	next = timetable_next(&timetable, task->last_fire, task->last_finished_at);
+	/* What has passed without a leader is not made up by all tasks. */
+	if (next < now && task_missed(task) == MISSED_SKIP && timetable_recurs(&timetable))
+		next = timetable_next_after(&timetable, now);
+	return next;
 }
 
 /* next_fire(task_id bigint) RETURNS timestamptz */

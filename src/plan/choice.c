@@ -134,6 +134,7 @@ choice_take(WorkerLoad *worker, const Choice *choice)
 void
 choice_adopt(WorkerLoad *worker, RunEntry *entry)
 {
+	ready_seize_turn(entry);
 	take_in_hand(worker, entry, plan_of(entry));
 }
 

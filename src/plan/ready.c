@@ -665,6 +665,44 @@ ready_take(RunEntry *entry)
 	entry->state = ENTRY_DISPATCHED;
 }
 
+static RunEntry *
+find_turn_holder(int64 task_id)
+{
+	HASH_SEQ_STATUS scan;
+	RunEntry   *entry;
+	RunEntry   *holder = NULL;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->task_id == task_id && entry->has_turn)
+			holder = entry;
+	}
+	return holder;
+}
+
+void
+ready_seize_turn(RunEntry *entry)
+{
+	TaskPlan   *plan = entry->is_serial ? task_plan_find(entry->task_id) : NULL;
+	RunEntry   *holder;
+
+	if (plan == NULL || entry->has_turn)
+		return;
+	holder = plan->turn_is_taken ? find_turn_holder(entry->task_id) : NULL;
+	if (holder != NULL)
+	{
+		if (holder->state != ENTRY_READY)
+			return;
+		holder->has_turn = false;
+		leave(holder);
+		enter(holder, holder->wake_at);
+		/* It was the first of those that wait. */
+		dlist_move_head(&plan->held, &holder->list_node);
+	}
+	plan->turn_is_taken = entry->has_turn = true;
+}
+
 static void
 wait_again(RunEntry *entry, TimestampTz wake_at, TimestampTz now)
 {

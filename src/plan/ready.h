@@ -147,6 +147,12 @@ extern RunEntry *ready_line_first(ReadyLine *line);
 /* Take an entry out of where it waits, for dispatch. */
 extern void ready_take(RunEntry *entry);
 
+/*
+ * An entry that is about to be taken runs already, so it has the turn of its
+ * task: the one that seemed to be next waits for it.
+ */
+extern void ready_seize_turn(RunEntry *entry);
+
 /* A dispatched run waits again in its line, or not until a later instant. */
 extern void ready_return(RunEntry *entry);
 extern void ready_postpone(RunEntry *entry, TimestampTz until, TimestampTz now);

@@ -605,6 +605,30 @@ test_turns(void)
 	ready_remove(ready_find(2));
 }
 
+/* What a new scheduler finds running in the hands of workers. */
+static void
+test_seized_turn(void)
+{
+	QueuePlan  *queue = throttle_find(2);
+	WaitingRun	run = {.deadline_at = now + 1000, .owner = 10, .task_id = 3, .is_serial = true};
+	RunEntry   *running;
+
+	for (run.run_id = 1; run.run_id <= 3; run.run_id++)
+		ready_put(queue, &run, now);
+	running = ready_find(3);
+	ready_seize_turn(running);
+	ready_take(running);
+	ok(ready_find(1)->state == ENTRY_HELD && take_first() == 0 && ready_count() == 2,
+	   "a run that runs already has the turn of its task");
+	ready_seize_turn(ready_find(1));
+	ok(!ready_find(1)->has_turn, "which nobody takes from it");
+	ready_remove(running);
+	ok(take_first() == 1 && take_first() == 0, "the one that had it before is the next");
+	ready_remove(ready_find(1));
+	ready_remove(ready_find(2));
+	ok(ready_count() == 0 && !task_plan_find(3)->turn_is_taken, "and nothing is left of them");
+}
+
 static void
 test_turns_and_pause(void)
 {
@@ -665,6 +689,7 @@ main(void)
 		test_round(round);
 	test_eviction();
 	test_turns();
+	test_seized_turn();
 	test_turns_and_pause();
 	test_throttle();
 	return tap_done();
