@@ -805,6 +805,26 @@ RETURNS SETOF timestamptz
 LANGUAGE C STABLE PARALLEL SAFE ROWS 5
 AS 'MODULE_PATHNAME', 'taskly_next_runs_v1';
 COMMENT ON FUNCTION taskly.next_runs(text, integer, timestamptz, text) IS 'The next n (1 to 10000) instants after a time at which a schedule comes due. Intervals count from that time; of "... after finish" only the first is known, of @reboot none. timezone is an IANA name; NULL: taskly.timezone. Errors: 22004, 22023, 0A000.';
+
+CREATE FUNCTION taskly.simulate(
+	since timestamptz,
+	until timestamptz,
+	workers integer DEFAULT NULL,
+	shell_runs integer DEFAULT NULL
+) RETURNS TABLE (
+	task_id bigint,
+	task text,
+	scheduled_for timestamptz,
+	outcome text,
+	predicted_start timestamptz,
+	predicted_end timestamptz,
+	lateness interval,
+	overlapping boolean,
+	misses_deadline boolean
+)
+LANGUAGE c STABLE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_simulate_v1';
+COMMENT ON FUNCTION taskly.simulate(timestamptz, timestamptz, integer, integer) IS 'Plays what schedules have due from since on and before until, through the code that dispatches, and runs nothing, also while all is paused; one row for each occurrence, in no order. Starts with idle workers and empty queues. A run takes the mean of its task''s latest 100 successful attempts, else what the last run took, else 100 ms; all of them succeed. workers, shell_runs: how many run at once, 1 to 1024; NULL: taskly.max_workers, taskly.max_shell_runs. Who sees all tasks gets all, with what they do to each other; others their own, as if there were no others. outcome: succeeded, timed_out, expired, cancelled, skipped, or queued, when its queue is paused. predicted_start, predicted_end, lateness (from scheduled_for to the start): NULL when it does not start. overlapping: an earlier run of the task was not over. misses_deadline: it is not over at its deadline. Errors: 22004 since or until is null; 22023 one of them is infinite, or since is not the earlier, or a number is out of range; 54000 more than 1000000 occurrences; 55000 the tasks of the database are parked.';
 -- END schedules
 
 /* ------------------------------------------------------------------------

@@ -228,6 +228,29 @@ check_interval(const char *argument, const Interval *interval)
 				 errdetail("It must be at most 100 years, in which months count 30 days.")));
 }
 
+TimestampTz
+required_instant(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+	if (TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(n)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be finite", name)));
+	return PG_GETARG_TIMESTAMPTZ(n);
+}
+
+void
+check_time_order(TimestampTz since, TimestampTz until)
+{
+	if (since >= until)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("since must be before until")));
+}
+
 void
 check_range(const char *argument, int64 value, int64 min, int64 max)
 {

@@ -59,6 +59,12 @@ extern void check_text(const char *argument, const char *text);
 extern void check_interval(const char *argument, const Interval *interval);
 extern int64 interval_to_us(const Interval *interval);
 
+/* Argument n, a finite instant; error 22004 when it is null. */
+extern TimestampTz required_instant(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* An error unless since is before until. */
+extern void check_time_order(TimestampTz since, TimestampTz until);
+
 /* From min to max. */
 extern void check_range(const char *argument, int64 value, int64 min, int64 max);
 

@@ -37,30 +37,6 @@ PG_FUNCTION_INFO_V1(taskly_backfill_v1);
 PG_FUNCTION_INFO_V1(taskly_backfill_by_id_v1);
 PG_FUNCTION_INFO_V1(taskly_upcoming_occurrences_v1);
 
-/* Argument n, a finite instant. */
-static TimestampTz
-arg_instant(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
-	if (TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(n)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be finite", name)));
-	return PG_GETARG_TIMESTAMPTZ(n);
-}
-
-static void
-check_order(TimestampTz since, TimestampTz until)
-{
-	if (since >= until)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("since must be before until")));
-}
-
 static void
 put_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 {
@@ -166,9 +142,9 @@ backfill(FunctionCallInfo fcinfo, bool is_by_id)
 		find_task_by_id(required_int64(fcinfo, 0, "task_id"), &backfill.task);
 	else
 		find_task(required_text(fcinfo, 0, "task"), &backfill.task);
-	backfill.since = arg_instant(fcinfo, 1, "since");
-	backfill.until = arg_instant(fcinfo, 2, "until");
-	check_order(backfill.since, backfill.until);
+	backfill.since = required_instant(fcinfo, 1, "since");
+	backfill.until = required_instant(fcinfo, 2, "until");
+	check_time_order(backfill.since, backfill.until);
 	if (backfill.until > taskly_now())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -299,14 +275,14 @@ play_agenda(FunctionCallInfo fcinfo, TimestampTz since, TimestampTz until)
 Datum
 taskly_upcoming_occurrences_v1(PG_FUNCTION_ARGS)
 {
-	TimestampTz until = arg_instant(fcinfo, 0, "until");
-	TimestampTz since = arg_instant(fcinfo, 1, "since");
+	TimestampTz until = required_instant(fcinfo, 0, "until");
+	TimestampTz since = required_instant(fcinfo, 1, "since");
 	Upcoming	upcoming = {since, may_read_all()};
 	HomeRow		home;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "taskly upcoming",
 												  ALLOCSET_DEFAULT_SIZES);
 
-	check_order(since, until);
+	check_time_order(since, until);
 	InitMaterializedSRF(fcinfo, 0);
 	agenda_init(context);
 	calendar_cache_init(context);

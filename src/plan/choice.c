@@ -183,10 +183,10 @@ choice_has_more(Oid role)
 	return pick_line(role) != NULL;
 }
 
-bool
-choice_is_slow(TimestampTz started_at, TimestampTz now)
+TimestampTz
+choice_slow_at(TimestampTz started_at)
 {
-	return now - started_at >= SLOW_RUN_US;
+	return started_at + SLOW_RUN_US;
 }
 
 /* ------------------------------------------------------------------------
@@ -229,11 +229,34 @@ needs_another_worker(Oid role, int workers, int starting)
 		work_us > (int64) workers * BACKLOG_WORTH_A_WORKER_US;
 }
 
-Oid
-choice_neediest_role(const List *asked, CountRole count_role)
+/* When a role had its turn last; of one that is new to the lines, never. */
+static int64
+last_pick_of(Oid role)
+{
+	int64		result = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, ready_lines())
+	{
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+
+		if (!line->is_shell && line->owner == role)
+			result = Max(result, line->last_pick);
+	}
+	return result;
+}
+
+/*
+ * The role in need that has fewest workers, of those that have not been refused;
+ * of several the one that has been waiting longest: roles that share one worker
+ * would else never come to it all.
+ */
+static Oid
+neediest_role(const List *refused, CountRole count_role)
 {
 	Oid			result = InvalidOid;
 	int			fewest = INT_MAX;
+	int64		earliest = 0;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, ready_lines())
@@ -241,18 +264,35 @@ choice_neediest_role(const List *asked, CountRole count_role)
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
 		int			starting;
 		int			workers;
+		int64		last_pick;
 
-		if (line->is_shell || ready_line_is_empty(line) ||
-			list_member_oid(asked, line->owner))
+		if (line->is_shell || line->owner == result || !line_is_open(line) ||
+			list_member_oid(refused, line->owner))
 			continue;
 		workers = count_role(line->owner, &starting);
-		if (workers < fewest && needs_another_worker(line->owner, workers, starting))
-		{
-			fewest = workers;
-			result = line->owner;
-		}
+		last_pick = last_pick_of(line->owner);
+		if (workers > fewest || (workers == fewest && last_pick >= earliest) ||
+			!needs_another_worker(line->owner, workers, starting))
+			continue;
+		fewest = workers;
+		earliest = last_pick;
+		result = line->owner;
 	}
 	return result;
+}
+
+void
+choice_ask(CountRole count_role, WantWorker want_worker, TimestampTz now)
+{
+	List	   *refused = NIL;
+	Oid			role;
+
+	while (OidIsValid(role = neediest_role(refused, count_role)))
+	{
+		if (!want_worker(role, now))
+			refused = lappend_oid(refused, role);
+	}
+	list_free(refused);
 }
 
 /* ------------------------------------------------------------------------

@@ -68,16 +68,20 @@ extern void choice_hand_out(WorkerLoad *const *workers, int count,
 /* Is there a run for one more worker of a role? */
 extern bool choice_has_more(Oid role);
 
-/* Is it time to take back what waits behind the run that a worker is at? */
-extern bool choice_is_slow(TimestampTz started_at, TimestampTz now);
+/* When to take back what waits behind the run that a worker is at. */
+extern TimestampTz choice_slow_at(TimestampTz started_at);
 
 /* --- who needs a worker, and who gives one up ----------------------- */
 
 /* Workers of a role that do not retire: all, and those not yet ready. */
 typedef int (*CountRole) (Oid role, int *starting);
 
-/* The role in need that has fewest workers, of those not asked for yet. */
-extern Oid	choice_neediest_role(const List *asked, CountRole count_role);
+/*
+ * Whoever has fewest workers and needs one asks first, as often as it gets one.
+ * want_worker() says whether it did.
+ */
+typedef bool (*WantWorker) (Oid role, TimestampTz now);
+extern void choice_ask(CountRole count_role, WantWorker want_worker, TimestampTz now);
 
 /*
  * Who makes room for a role in need that has `fewest` workers; -1: nobody now,

@@ -100,14 +100,21 @@ make_tables(void)
 }
 
 void
-ready_init(int limit, TaskIsPaused is_paused)
+ready_init(MemoryContext parent, int limit, TaskIsPaused is_paused)
 {
-	ready_context = AllocSetContextCreate(TopMemoryContext, "taskly ready",
+	ready_context = AllocSetContextCreate(parent, "taskly ready",
 										  ALLOCSET_DEFAULT_SIZES);
 	ready_limit = limit;
 	task_is_paused = is_paused;
 	timers.ph_compare = compare_wake;
+	timers.ph_root = NULL;
 	deadlines.ph_compare = compare_deadline;
+	deadlines.ph_root = NULL;
+	dlist_init(&lines);
+	dlist_init(&spare_lines);
+	dlist_init(&parked);
+	parked_count = waiting_total = 0;
+	left_parked = false;
 	make_tables();
 }
 

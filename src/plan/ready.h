@@ -85,9 +85,12 @@ typedef struct WaitingRun
 	bool		is_retry;		/* waits for its next attempt */
 } WaitingRun;
 
-/* is_paused: asked of each run's task before the run goes in line. */
+/*
+ * All of its memory is a child of parent; what was known before is forgotten.
+ * is_paused: asked of each run's task before the run goes in line.
+ */
 typedef bool (*TaskIsPaused) (int64 task_id);
-extern void ready_init(int limit, TaskIsPaused is_paused);
+extern void ready_init(MemoryContext parent, int limit, TaskIsPaused is_paused);
 extern void ready_set_limit(int limit);
 
 /* Forget every waiting run (not the dispatched ones), before all is read again. */

@@ -23,15 +23,17 @@ static dlist_head dirty = DLIST_STATIC_INIT(dirty);
 static bool is_urgent = false;
 
 void
-task_plan_init(void)
+task_plan_init(MemoryContext parent)
 {
 	HASHCTL		control = {0};
 
 	control.keysize = sizeof(int64);
 	control.entrysize = sizeof(TaskPlan);
-	control.hcxt = TopMemoryContext;
+	control.hcxt = parent;
 	plans = hash_create("taskly tasks", 256, &control,
 						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	dlist_init(&dirty);
+	is_urgent = false;
 }
 
 TaskPlan *

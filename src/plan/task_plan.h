@@ -41,7 +41,8 @@ typedef struct TaskFacts
 	int32		consecutive_failures;
 } TaskFacts;
 
-extern void task_plan_init(void);
+/* All of its memory is parent's; what was known before is forgotten. */
+extern void task_plan_init(MemoryContext parent);
 
 /* NULL: not known. */
 extern TaskPlan *task_plan_find(int64 task_id);

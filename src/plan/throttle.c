@@ -16,13 +16,13 @@
 static HTAB *queues = NULL;
 
 void
-throttle_init(void)
+throttle_init(MemoryContext parent)
 {
 	HASHCTL		control = {0};
 
 	control.keysize = sizeof(int32);
 	control.entrysize = sizeof(QueuePlan);
-	control.hcxt = TopMemoryContext;
+	control.hcxt = parent;
 	queues = hash_create("taskly queues", 16, &control,
 						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }

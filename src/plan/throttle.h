@@ -28,7 +28,8 @@ typedef struct QueuePlan
 	int64		watermark_run_id;
 } QueuePlan;
 
-extern void throttle_init(void);
+/* All of its memory is parent's; what was known before is forgotten. */
+extern void throttle_init(MemoryContext parent);
 
 /* Find a queue; NULL: unknown. */
 extern QueuePlan *throttle_find(int32 queue_id);

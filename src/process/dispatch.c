@@ -13,7 +13,6 @@
 
 #include "access/xlog.h"
 #include "miscadmin.h"
-#include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
 #include "plan/choice.h"
@@ -93,7 +92,7 @@ look_for_slow_run(int slot, TimestampTz now)
 	Activity	activity;
 
 	if (load->count > 0 && activity_get(slot, &activity) &&
-		choice_is_slow(activity.started_at, now))
+		choice_slow_at(activity.started_at) <= now)
 		load->holds_slow_run = true;
 }
 
@@ -128,25 +127,6 @@ serve_workers(TimestampTz now)
 			slot_set_refill_mark(i, slot_assigned(i) / 2);
 		slot_wake(i);
 	}
-}
-
-/* Whoever has fewest asks first, as often as it gets one. */
-static void
-ask_for_workers(TimestampTz now)
-{
-	List	   *asked = NIL;
-	Oid			role;
-
-	while (OidIsValid(role = choice_neediest_role(asked, pool_count_role)))
-	{
-		int			starting;
-		int			before = pool_count_role(role, &starting);
-
-		pool_want_worker(role, now);
-		if (pool_count_role(role, &starting) == before)
-			asked = lappend_oid(asked, role);
-	}
-	list_free(asked);
 }
 
 /* ------------------------------------------------------------------------
@@ -208,7 +188,7 @@ dispatch_turn(TimestampTz now)
 	{
 		serve_workers(now);
 		serve_supervisor(now);
-		ask_for_workers(now);
+		choice_ask(pool_count_role, pool_want_worker, now);
 	}
 	return earlier(pool_end_wants(now), intake_paused_until());
 }
@@ -231,7 +211,7 @@ watch_slow_run(int slot, const Activity *activity, TimestampTz now)
 
 	if (slot_assigned(slot) == 0 && !is_unreported)
 		return DT_NOEND;
-	if (activity->run_id == 0 || !choice_is_slow(activity->started_at, now))
+	if (activity->run_id == 0 || choice_slow_at(activity->started_at) > now)
 		return now + SLOW_CHECK_US;
 	if (is_unreported)
 	{

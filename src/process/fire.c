@@ -7,14 +7,8 @@
  * inserts its pending run; a task whose row somebody holds is passed over and
  * tried again. The agenda in memory follows only once that has committed.
  *
- * What an occurrence does that is due while an earlier one is not over:
- *
- *	 skip				counted as skipped
- *	 queue				its run waits for its turn (plan/ready.c), if none does yet
- *	 cancel_running		the same, and the earlier ones are cancelled
- *	 allow				runs, up to max_instances
- *
- * One that is made up after a downtime is never skipped: it waits.
+ * What an occurrence does that is due while an earlier one is not over, is for
+ * plan/overlap.c to say.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,6 +19,7 @@
 
 #include "nodes/pg_list.h"
 #include "plan/agenda.h"
+#include "plan/overlap.h"
 #include "plan/ready.h"
 #include "plan/task_plan.h"
 #include "process/fire.h"
@@ -108,36 +103,23 @@ meet_overlap(Fire *fire, bool is_made_up)
 {
 	const ScheduledTask *task = &fire->entry->task;
 	Unfinished	unfinished;
-	int			count;
 
-	if (task->overlap == OVERLAP_ALLOW && task->max_instances == 0 &&
-		task->timetable.schedule.kind != SCHEDULE_AFTER_FINISH)
+	if (!overlap_matters(task))
 		return STEP_FIRED;
 	unfinished = find_unfinished(task->task_id);
-	count = unfinished.running + unfinished.waiting;
-	if (count == 0)
-		return STEP_FIRED;
-	if (task->timetable.schedule.kind == SCHEDULE_AFTER_FINISH)
-		return STEP_WAIT_FOR_FINISH;
-	switch (task->overlap)
+	switch (overlap_meet(task, is_made_up, unfinished.running, unfinished.waiting))
 	{
-		case OVERLAP_ALLOW:
-			if (count < task->max_instances)
-				return STEP_FIRED;
+		case OVERLAP_STEP_RUN:
 			break;
-		case OVERLAP_QUEUE:
-			if (unfinished.waiting == 0)
-				return STEP_FIRED;
-			break;
-		case OVERLAP_CANCEL_RUNNING:
-			if (is_made_up)
-				break;
+		case OVERLAP_STEP_CANCEL_AND_RUN:
 			fire->earlier = unfinished.run_ids;
-			return STEP_FIRED;
-		case OVERLAP_SKIP:
 			break;
+		case OVERLAP_STEP_PASS:
+			return STEP_SKIPPED;
+		case OVERLAP_STEP_WAIT:
+			return STEP_WAIT_FOR_FINISH;
 	}
-	return is_made_up ? STEP_WAIT_FOR_FINISH : STEP_SKIPPED;
+	return STEP_FIRED;
 }
 
 /* ------------------------------------------------------------------------

@@ -383,7 +383,7 @@ pool_begin_wants(void)
 	fewest_wanting = INT_MAX;
 }
 
-void
+bool
 pool_want_worker(Oid role, TimestampTz now)
 {
 	uint64		generation;
@@ -392,15 +392,15 @@ pool_want_worker(Oid role, TimestampTz now)
 	int			slot;
 
 	if (start_again_at > now)
-		return;
+		return false;
 	/* Others, who have fewer, go first. */
 	if (count <= slot_fewest_elsewhere(my_entry) &&
 		(slot = slot_reserve_worker(MyDatabaseId, role, &generation)) >= 0)
 	{
-		(void) start_process("worker", slot, generation, role, now);
-		return;
+		return start_process("worker", slot, generation, role, now);
 	}
 	fewest_wanting = Min(fewest_wanting, count);
+	return false;
 }
 
 /* Is one of our workers on its way out already? */

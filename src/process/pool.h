@@ -56,8 +56,8 @@ extern void pool_release(RunEntry *entry);
 /* Take back what a worker has not begun; the entries wait again. */
 extern void pool_take_back(int slot, TimestampTz now);
 
-/* Start one more worker for a role, if its fair share allows; the supervisor. */
-extern void pool_want_worker(Oid role, TimestampTz now);
+/* Start one more worker for a role, if its fair share allows: true, if so; the supervisor. */
+extern bool pool_want_worker(Oid role, TimestampTz now);
 extern void pool_want_supervisor(TimestampTz now);
 extern int	pool_supervisor_slot(void);
 

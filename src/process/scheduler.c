@@ -65,9 +65,9 @@ init_scheduler(int entry)
 	my_entry = entry;
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
 	alarm_init();
-	throttle_init();
-	task_plan_init();
-	ready_init(taskly_ready_limit, task_plan_is_paused);
+	throttle_init(TopMemoryContext);
+	task_plan_init(TopMemoryContext);
+	ready_init(TopMemoryContext, taskly_ready_limit, task_plan_is_paused);
 	intake_init(entry);
 	leader_init(entry);
 	pool_init(entry);

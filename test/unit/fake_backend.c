@@ -13,6 +13,7 @@
 
 #include "lib/ilist.h"
 #include "lib/pairingheap.h"
+#include "nodes/pg_list.h"
 #include "storage/lwlock.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -40,9 +41,10 @@ typedef struct Chunk
 struct FakeContext
 {
 	dlist_head	chunks;
+	struct FakeContext *next;
 };
 
-static struct FakeContext top = {DLIST_STATIC_INIT(top.chunks)};
+static struct FakeContext top = {DLIST_STATIC_INIT(top.chunks), NULL};
 MemoryContext TopMemoryContext = (MemoryContext) &top;
 MemoryContext CurrentMemoryContext = (MemoryContext) &top;
 
@@ -54,6 +56,9 @@ AllocSetContextCreateInternal(MemoryContext parent, const char *name,
 	struct FakeContext *context = calloc(1, sizeof(struct FakeContext));
 
 	dlist_init(&context->chunks);
+	/* They are no leaks, though nobody deletes them. */
+	context->next = top.next;
+	top.next = context;
 	return (MemoryContext) context;
 }
 
@@ -92,6 +97,39 @@ MemoryContextReset(MemoryContext context)
 
 	dlist_foreach_modify(iter, &((struct FakeContext *) context)->chunks)
 		free_chunk(dlist_container(Chunk, node, iter.cur) + 1);
+}
+
+/* ------------------------------------------------------------------------
+ * Lists of OIDs
+ * ------------------------------------------------------------------------ */
+
+bool
+list_member_oid(const List *list, Oid datum)
+{
+	for (int i = 0; list != NULL && i < list->length; i++)
+	{
+		if (list->elements[i].oid_value == datum)
+			return true;
+	}
+	return false;
+}
+
+List *
+lappend_oid(List *list, Oid datum)
+{
+	if (list == NULL)
+		list = calloc(1, sizeof(List));
+	list->elements = realloc(list->elements, (list->length + 1) * sizeof(ListCell));
+	list->elements[list->length++].oid_value = datum;
+	return list;
+}
+
+void
+list_free(List *list)
+{
+	if (list != NULL)
+		free(list->elements);
+	free(list);
 }
 
 /* ------------------------------------------------------------------------

@@ -507,7 +507,7 @@ test_task_plan(void)
 	TaskFacts	facts = {.task_id = 1, .is_paused = true, .consecutive_failures = 3};
 	TaskPlan   *plan;
 
-	task_plan_init();
+	task_plan_init(TopMemoryContext);
 	plan = task_plan_set(&facts);
 	ok(task_plan_is_paused(1) && !task_plan_is_paused(2), "paused is known of each task");
 	facts.consecutive_failures = 9;

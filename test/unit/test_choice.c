@@ -10,6 +10,7 @@
 
 #include <limits.h>
 
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "fake_backend.h"
@@ -37,17 +38,6 @@ bool
 run_status_is_failure(RunStatus status)
 {
 	return status == RUN_FAILED;
-}
-
-bool
-list_member_oid(const List *list, Oid datum)
-{
-	for (int i = 0; list != NULL && i < list->length; i++)
-	{
-		if (list->elements[i].oid_value == datum)
-			return true;
-	}
-	return false;
 }
 
 /* ------------------------------------------------------------------------
@@ -252,7 +242,7 @@ test_ahead(void)
 	ok(worker.holds_slow_run && hand_out(&worker, 1) == 0,
 	   "a run that turned out slow is waited for, whatever else ends");
 	finish_all(&worker);
-	ok(!choice_is_slow(now, now + 4999) && choice_is_slow(now, now + 5000), "5 ms turn a run into a slow one");
+	ok(choice_slow_at(now) == now + 5000, "5 ms turn a run into a slow one");
 }
 
 static void
@@ -334,16 +324,38 @@ set_crew(int alice, int bob, int carol)
 	memset(crew_starting, 0, sizeof(crew_starting));
 }
 
+static Oid	asked[3];			/* in order; none gets one */
+static int	asked_count;
+
+static bool
+refuse(Oid role, TimestampTz when)
+{
+	asked[asked_count++ % lengthof(asked)] = role;
+	return false;
+}
+
 static Oid
 neediest(void)
 {
-	return choice_neediest_role(NIL, count_crew);
+	asked_count = 0;
+	choice_ask(count_crew, refuse, now);
+	return asked_count > 0 ? asked[0] : InvalidOid;
+}
+
+/* Gets as many as there are, five. */
+static bool
+give(Oid role, TimestampTz when)
+{
+	if (crew[0] + crew[1] + crew[2] == 5)
+		return false;
+	crew[role - ALICE]++;
+	return true;
 }
 
 static void
 test_need(void)
 {
-	List	   *asked = calloc(1, offsetof(List, initial_elements) + sizeof(ListCell));
+	WorkerLoad	worker = make_worker(ALICE);
 
 	begin_scene();
 	set_crew(0, 0, 0);
@@ -371,11 +383,19 @@ test_need(void)
 	put(3, TASK_SLOW, CAROL, 50);
 	set_crew(3, 1, 2);
 	ok(neediest() == BOB, "the neediest is who has fewest");
-	asked->length = 1;
-	asked->elements = asked->initial_elements;
-	asked->elements[0].oid_value = BOB;
-	ok(choice_neediest_role(asked, count_crew) == CAROL, "after it, the next");
-	free(asked);
+	ok(asked_count == 2 && asked[1] == CAROL, "after it, the next");
+	set_crew(0, 0, 0);
+	choice_ask(count_crew, give, now);
+	ok(crew[0] + crew[1] + crew[2] == 5 && Max(Max(crew[0], crew[1]), crew[2]) == 2,
+	   "workers are shared evenly");
+
+	ready_forget_waiting();
+	put(1, TASK_SLOW, ALICE, 5);
+	hand_out(&worker, 1);
+	put(1, TASK_SLOW, BOB, 5);
+	set_crew(0, 0, 0);
+	ok(neediest() == BOB, "of several that have as few, who has been waiting longest");
+	finish_all(&worker);
 }
 
 /* ------------------------------------------------------------------------
@@ -426,9 +446,9 @@ test_victim(void)
 int
 main(void)
 {
-	throttle_init();
-	task_plan_init();
-	ready_init(100000, task_plan_is_paused);
+	throttle_init(TopMemoryContext);
+	task_plan_init(TopMemoryContext);
+	ready_init(TopMemoryContext, 100000, task_plan_is_paused);
 	test_turns();
 	test_limits();
 	test_ahead();

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "fake_backend.h"
@@ -678,12 +679,12 @@ int
 main(void)
 {
 	tap_seed();
-	task_plan_init();
-	throttle_init();
+	task_plan_init(TopMemoryContext);
+	throttle_init(TopMemoryContext);
 	throttle_set(1, QUEUE_PRIORITY, AGING_US, 0, false);
 	throttle_set(2, QUEUE_FIFO, AGING_US, 0, false);
 	throttle_set(3, QUEUE_PRIORITY, 1, 5, false);
-	ready_init(100, task_is_paused);
+	ready_init(TopMemoryContext, 100, task_is_paused);
 	now = INT64CONST(1000000000);
 	for (int round = 1; round <= ROUNDS && failure[0] == '\0'; round++)
 		test_round(round);
