@@ -161,6 +161,5 @@ taskly_clock_reset(void)
 {
 	shmem_require();
 	pg_atomic_write_u64(&shift->wall_us, 0);
-	pg_atomic_write_u64(&shift->monotonic_us, 0);
 	wake_everybody();
 }

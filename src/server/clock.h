@@ -53,7 +53,7 @@ extern bool taskly_clock_was_set(int64 *step_us);
 /* Set the clocks forward, or back, and wake every process of taskly. */
 extern PGDLLEXPORT void taskly_clock_shift(int64 wall_us, int64 monotonic_us);
 
-/* Set both to the machine's again. */
+/* Set the wall clock to the machine's again; the other one never goes back. */
 extern PGDLLEXPORT void taskly_clock_reset(void);
 
 #endif							/* TASKLY_CLOCK_H */

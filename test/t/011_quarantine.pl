@@ -80,7 +80,7 @@ sub effects
 
 # What crashes the server may do so before the call that made it has heard of its success: it is due
 # a little later, and a lost answer to a retry is none to worry about.
-my $later = q{run_at => now() + interval '1 second'};
+my $later = q{run_at => now() + interval '2 seconds'};
 
 sub retry_deadly
 {
@@ -99,8 +99,8 @@ sub retry_deadly
 	poll_ok($node, 'postgres', q{SELECT count(*) FROM taskly.runs WHERE status = 'running'}, '3',
 		'three innocent runs are in execution');
 	sql('SELECT taskly.define(\'culprit\', $c$' . deadly('culprit', 'SEGV') . '$c$, max_attempts => 10, backoff => \'none\')');
-	my $culprit = sql("SELECT taskly.enqueue('culprit', $later)");
-	my @behind = map { submit(note_effect('behind'), $later) } (1 .. 20);
+	my ($culprit, @behind) = split / /, sql("SELECT taskly.enqueue('culprit', $later) || ' ' || string_agg(taskly.submit(\$c\$"
+		. note_effect('behind') . "\$c\$, $later)::text, ' ') FROM generate_series(1, 20)");
 
 	is(run_end($node, 'postgres', $culprit), 'quarantined', 'the run that crashes the server is quarantined');
 	my $count = crashes();

@@ -23,6 +23,6 @@ COMMENT ON FUNCTION taskly_clock.pass(interval) IS 'Lets time pass on both clock
 CREATE FUNCTION taskly_clock.reset() RETURNS void
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_clock_reset_v1';
-COMMENT ON FUNCTION taskly_clock.reset() IS 'Sets both clocks to the machine''s again.';
+COMMENT ON FUNCTION taskly_clock.reset() IS 'Sets the wall clock to the machine''s again; monotonic time never goes back.';
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA taskly_clock FROM PUBLIC;
