@@ -1171,7 +1171,7 @@ COMMENT ON COLUMN taskly.runs.kind IS 'sql or shell';
 COMMENT ON COLUMN taskly.runs.atomic IS 'whether it is one transaction with its outcome';
 COMMENT ON COLUMN taskly.runs.command IS 'what it executes; of a task''s run: as the task says now';
 COMMENT ON COLUMN taskly.runs.args IS 'its arguments';
-COMMENT ON COLUMN taskly.runs.source IS 'who made it: schedule, enqueue, submit or on_failure';
+COMMENT ON COLUMN taskly.runs.source IS 'who made it: schedule, backfill, enqueue, submit or on_failure';
 COMMENT ON COLUMN taskly.runs.status IS 'scheduled, queued, retrying, running, or how it ended';
 COMMENT ON COLUMN taskly.runs.attempt IS 'attempts until now, a running one included';
 COMMENT ON COLUMN taskly.runs.max_attempts IS 'attempts that it has';

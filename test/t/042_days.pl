@@ -10,7 +10,6 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
-use Time::HiRes qw(time);
 
 # History is to keep all, however far the clock is set.
 my $node = new_node('main', q{
@@ -33,11 +32,6 @@ sub polls
 	my ($query, $expected, $name) = @_;
 
 	return poll_ok($node, 'postgres', $query, $expected, $name);
-}
-
-sub now
-{
-	return sql('SELECT taskly_clock.now()');
 }
 
 sub set_clock
@@ -99,6 +93,8 @@ my %schedules = (
 	'window' => [ 'every 25 minutes between 22:00 and 05:00', q{timezone => 'Europe/Berlin', jitter => '1 hour'} ],
 	'working days' => [ '0 */4 * * *', q{timezone => 'America/New_York', calendar => 'off'} ],
 	'moved' => [ '0 9 * * *', q{timezone => 'Europe/Berlin', calendar => 'off', on_excluded => 'next'} ],
+	'rule' => [ 'RRULE:FREQ=HOURLY;INTERVAL=3;BYMINUTE=15,45;BYSETPOS=-1', q{timezone => 'Europe/Berlin', starts_at => '2024-01-01 01:00 Europe/Berlin'} ],
+	'rule night' => [ 'DTSTART;TZID=America/New_York:20240101T023000 RRULE:FREQ=DAILY', '' ],
 	'few' => [ '*/20 * * * *', 'max_runs => 5' ],
 	'ends' => [ 'every 15 minutes', q{ends_at => taskly_clock.now() + interval '3 hours'} ]);
 
