@@ -127,7 +127,7 @@ sub run_case
 		ok(poll_until(sub { !grep { is_alive($_) } @pids }), "$case: it is gone, and the others with it");
 	}
 	append_to_file("$file.gate", '');
-	ok(poll_until(sub { $node->psql('postgres', "INSERT INTO gate VALUES ('$case')") == 0 }),
+	ok(poll_until(sub { try_psql($node, 'postgres', "INSERT INTO gate VALUES ('$case')") == 0 }),
 		"$case: the server is back, and the gate is open");
 
 	foreach my $kind ('atomic', 'queued', 'autocommit retry', 'shell retry')
@@ -167,8 +167,8 @@ check_settled($node, 'postgres');
 	my $done = 0;
 	my $count = sub {
 		my $result = '';
-		my $code = $node->psql('postgres', 'SELECT count(*) FROM ledger', stdout => \$result);
-		return defined $code && $code == 0 ? $result : -1;
+		my $code = try_psql($node, 'postgres', 'SELECT count(*) FROM ledger', stdout => \$result);
+		return $code == 0 ? $result : -1;
 	};
 
 	note("seed $seed; set TASKLY_SEED to it to have the same choices");

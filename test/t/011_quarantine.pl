@@ -60,7 +60,7 @@ sub sql
 	my $result = '';
 
 	# The server may be restarting.
-	poll_until(sub { $node->psql('postgres', $query, stdout => \$result) == 0 });
+	poll_until(sub { try_psql($node, 'postgres', $query, stdout => \$result) == 0 });
 	return $result;
 }
 
@@ -88,7 +88,7 @@ sub retry_deadly
 	my $before = crashes();
 
 	return poll_until(sub {
-		return crashes() > $before || $node->psql('postgres', "SELECT taskly.retry($run)") == 0;
+		return crashes() > $before || try_psql($node, 'postgres', "SELECT taskly.retry($run)") == 0;
 	});
 }
 
@@ -167,7 +167,7 @@ sub retry_deadly
 
 		poll_ok($node, 'postgres', "SELECT status FROM taskly.runs WHERE run_id = $run", 'running',
 			"a run is in execution before crash $time");
-		$node->psql('postgres', q{COPY (SELECT 1) TO PROGRAM 'kill -KILL $PPID; cat'});
+		try_psql($node, 'postgres', q{COPY (SELECT 1) TO PROGRAM 'kill -KILL $PPID; cat'});
 		ok(poll_until(sub { crashes() > $before }), "crash $time, of an ordinary session");
 	}
 	sql("INSERT INTO gate VALUES ('third')");

@@ -59,11 +59,11 @@ sub wait_until_led
 	my $out = '';
 
 	ok(poll_until(sub {
-		my $code = $node->psql('postgres', q{
+		my $code = try_psql($node, 'postgres', q{
 			INSERT INTO lead SELECT since FROM taskly.leader
 			WHERE state = 'leading' AND since > (SELECT COALESCE(max(since), '-infinity') FROM lead)
 			RETURNING 'yes'}, stdout => \$out);
-		return defined $code && $code == 0 && $out =~ /yes/;
+		return $code == 0 && $out =~ /yes/;
 	}), "$name: there is a leader");
 }
 

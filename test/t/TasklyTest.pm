@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
-our @EXPORT = qw(new_node poll_ok poll_until quickly count_in_log check_invariants check_settled
+our @EXPORT = qw(new_node try_psql poll_ok poll_until quickly count_in_log check_invariants check_settled
   scheduler_pid run_end);
 
 # A server that is initialised, has taskly loaded, and is not yet started. $settings is added to
@@ -28,6 +28,16 @@ sub new_node
 	return $node;
 }
 
+# Runs statements on a server that may be down or restarting, and returns psql's exit code: not 0,
+# too, when psql was gone before it had been told what to run, which else ends the test.
+sub try_psql
+{
+	my ($node, $database, $sql, %options) = @_;
+	my $code = eval { scalar $node->psql($database, $sql, %options) };
+
+	return $code // 2;
+}
+
 # Waits until a query of the database says what is expected, and says what it did say if not.
 sub poll_ok
 {
@@ -35,8 +45,7 @@ sub poll_ok
 	my $result = '';
 
 	my $ok = poll_until(sub {
-		my $code = $node->psql($database, $query, stdout => \$result);
-		return defined $code && $code == 0 && $result eq $expected;
+		return try_psql($node, $database, $query, stdout => \$result) == 0 && $result eq $expected;
 	});
 	ok($ok, $name) or diag("expected \"$expected\", last seen \"$result\", query $query");
 	return $ok;
