@@ -61,11 +61,18 @@ pg_next_dst_boundary(const pg_time_t *timep, long int *before_gmtoff, int *befor
 	return 1;
 }
 
-/* Adds a change, at an instant that counts from 2000. */
+/* Adds a change, at an instant that counts from 2000 and is later than those before. */
 static inline void
 fake_change(struct pg_tz *zone, int64 at, long int offset)
 {
-	zone->changes[zone->count].at = at + INT64CONST(946684800);
+	int64		unix_time = at + INT64CONST(946684800);
+
+	if (zone->count > 0 && unix_time <= zone->changes[zone->count - 1].at)
+	{
+		printf("Bail out! A fake zone's changes are not in order.\n");
+		exit(1);
+	}
+	zone->changes[zone->count].at = unix_time;
 	zone->changes[zone->count].offset = offset;
 	zone->count++;
 }
