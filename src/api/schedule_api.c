@@ -112,6 +112,9 @@ taskly_next_runs_v1(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(old_context);
 		state->left = PG_GETARG_INT32(1);
 		state->anchor = state->last = PG_GETARG_TIMESTAMPTZ(2);
+		/* A rule that begins at its anchor counts it. */
+		if (state->schedule.kind == SCHEDULE_RULE && !state->schedule.rule->has_start)
+			state->last--;
 		context->user_fctx = state;
 	}
 

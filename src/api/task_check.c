@@ -226,10 +226,23 @@ check_no_schedule(const TaskDraft *draft)
 	}
 }
 
+/* Does it name times of the day? Days and months differ by an hour at most, now and then. */
 static bool
-follows_zone(const Schedule *schedule)
+names_times(const Schedule *schedule)
 {
-	return schedule->kind == SCHEDULE_CRON || schedule->kind == SCHEDULE_ONCE;
+	switch (schedule->kind)
+	{
+		case SCHEDULE_CRON:
+		case SCHEDULE_ONCE:
+		case SCHEDULE_RULE:
+			return true;
+		case SCHEDULE_EVERY:
+			return schedule->window.weekdays != 0;
+		case SCHEDULE_AFTER_FINISH:
+		case SCHEDULE_REBOOT:
+			break;
+	}
+	return false;
 }
 
 /* Would the schedule mean other instants if it were read in the session's time zone? */
@@ -238,17 +251,18 @@ differs_in_session_zone(const char *text, const Schedule *schedule)
 {
 	Schedule	other;
 	ScheduleError error;
-	TimestampTz after = taskly_now();
-	TimestampTz other_after = after;
+	TimestampTz anchor = taskly_now();
+	TimestampTz after = anchor;
+	TimestampTz other_after = anchor;
 
-	if (!follows_zone(schedule) || !schedule_parse(text, session_timezone, &other, &error))
+	if (!names_times(schedule) || !schedule_parse(text, session_timezone, &other, &error))
 		return false;
 	if (schedule->kind == SCHEDULE_ONCE)
 		return schedule->at != other.at;
 	for (int i = 0; i < ZONE_SAMPLES; i++)
 	{
-		after = schedule_next(schedule, after, after);
-		other_after = schedule_next(&other, other_after, other_after);
+		after = schedule_next(schedule, anchor, after);
+		other_after = schedule_next(&other, anchor, other_after);
 		if (after != other_after)
 			return true;
 	}
