@@ -102,7 +102,8 @@ next_of(const AgendaEntry *entry)
 
 	if (task->is_paused || task->fires_left == 0)
 		return DT_NOEND;
-	return timetable_next(&task->timetable, task->last_fire, task->last_finished_at);
+	return timetable_next(&task->timetable, Max(task->last_fire, entry->passed_until),
+						  task->last_finished_at);
 }
 
 static void
@@ -135,7 +136,8 @@ pass_over(AgendaEntry *entry, TimestampTz until, bool is_missed)
 		return;
 	if (is_missed)
 		entry->missed += 1 + count_missed(entry, entry->next_fire, until);
-	set_next(entry, timetable_next_after(&entry->task.timetable, until));
+	entry->passed_until = until;
+	set_next(entry, next_of(entry));
 }
 
 /* ------------------------------------------------------------------------
@@ -185,7 +187,7 @@ agenda_rewind(AgendaEntry *entry, TimestampTz now)
 	set_ahead(entry, false);
 	entry->task.last_fire = now;
 	entry->task.last_finished_at = Min(entry->task.last_finished_at, now);
-	entry->catch_up_until = DT_NOBEGIN;
+	entry->catch_up_until = entry->passed_until = DT_NOBEGIN;
 	set_next(entry, next_of(entry));
 }
 
@@ -199,6 +201,11 @@ agenda_clock_stepped(TimestampTz now)
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		set_ahead(entry, has_to_rewind(entry, now));
+		if (entry->passed_until > now)
+		{
+			entry->passed_until = now;
+			set_next(entry, next_of(entry));
+		}
 		if (entry->task.missed == MISSED_SKIP)
 			pass_over(entry, now, true);
 		/* What was postponed was postponed by the old clock. */
@@ -230,6 +237,7 @@ agenda_put(const ScheduledTask *task, TimestampTz now)
 	else
 	{
 		memset(entry, 0, sizeof(*entry));
+		entry->passed_until = DT_NOBEGIN;
 	}
 	entry->task = *task;
 	entry->task.last_finished_at = last_finished_at;
@@ -325,14 +333,24 @@ agenda_next_due(TimestampTz now, TimestampTz *next)
  * What a due entry does
  * ------------------------------------------------------------------------ */
 
-/* All that was missed is made up, from the earliest within the limit on. */
-static void
-begin_to_catch_up(AgendaEntry *entry, TimestampTz latest, AgendaFire *fire)
+/*
+ * All that was missed is made up, from the earliest within the limit on. It may
+ * have to wait for others, so the entry remembers it.
+ */
+static AgendaFire
+begin_to_catch_up(AgendaEntry *entry, TimestampTz latest)
 {
-	fire->fire_at = timetable_last_n(&entry->task.timetable, entry->next_fire, latest,
-									 entry->task.missed_limit);
-	fire->is_made_up = true;
+	TimestampTz first = timetable_last_n(&entry->task.timetable, entry->next_fire, latest,
+										 entry->task.missed_limit);
+
+	if (first > entry->next_fire)
+	{
+		entry->missed += 1 + count_missed(entry, entry->next_fire, first - 1);
+		entry->passed_until = first - 1;
+		entry->next_fire = first;
+	}
 	entry->catch_up_until = latest;
+	return (AgendaFire) {first, entry->missed, true};
 }
 
 AgendaFire
@@ -352,11 +370,10 @@ agenda_choose(AgendaEntry *entry, TimestampTz now)
 	if (latest == entry->next_fire)
 		return fire;
 
-	fire.fire_at = latest;
 	if (entry->task.missed == MISSED_ALL)
-		begin_to_catch_up(entry, latest, &fire);
-	if (fire.fire_at > entry->next_fire)
-		fire.missed += 1 + count_missed(entry, entry->next_fire, fire.fire_at - 1);
+		return begin_to_catch_up(entry, latest);
+	fire.fire_at = latest;
+	fire.missed += 1 + count_missed(entry, entry->next_fire, latest - 1);
 	return fire;
 }
 

@@ -19,7 +19,8 @@ typedef struct AgendaEntry
 	TimestampTz next_fire;		/* DT_NOEND: never */
 	TimestampTz wake_at;		/* look at it then: next_fire, or later */
 	TimestampTz catch_up_until; /* up to here occurrences are made up one by one */
-	int64		missed;			/* passed over and not yet counted in its row */
+	TimestampTz passed_until;	/* what was missed up to here is given up */
+	int64		missed;			/* of that: not yet counted in its row */
 	bool		waits_for_finish;	/* of a run; then it is due at once */
 	bool		is_ahead;		/* in the list of those that are ahead of the clock */
 	dlist_node	ahead_node;

@@ -14,10 +14,10 @@
  */
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "nodes/pg_list.h"
 #include "plan/agenda.h"
 #include "plan/overlap.h"
 #include "plan/ready.h"
