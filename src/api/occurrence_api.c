@@ -284,7 +284,7 @@ taskly_upcoming_occurrences_v1(PG_FUNCTION_ARGS)
 
 	check_time_order(since, until);
 	InitMaterializedSRF(fcinfo, 0);
-	agenda_init(context);
+	agenda_init(context, 0);
 	calendar_cache_init(context);
 	push_newest_snapshot();
 	if (home_store_read(&home))

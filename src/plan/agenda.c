@@ -27,6 +27,7 @@ static HTAB *entries = NULL;
 static MemoryContext entries_context = NULL;
 static pairingheap fires;
 static dlist_head ahead = DLIST_STATIC_INIT(ahead);
+static int64 lead_us = 0;
 
 #define entry_of(heap_node) \
 	pairingheap_container(AgendaEntry, node, (pairingheap_node *) (heap_node))
@@ -60,8 +61,9 @@ make_table(void)
 }
 
 void
-agenda_init(MemoryContext parent)
+agenda_init(MemoryContext parent, int64 lead)
 {
+	lead_us = lead;
 	entries_context = AllocSetContextCreate(parent, "taskly agenda", ALLOCSET_DEFAULT_SIZES);
 	make_table();
 }
@@ -114,12 +116,21 @@ wake_entry_at(AgendaEntry *entry, TimestampTz wake_at)
 	pairingheap_add(&fires, &entry->node);
 }
 
+/* What recurs can be prepared for. */
+static TimestampTz
+first_look(const AgendaEntry *entry)
+{
+	if (TIMESTAMP_NOT_FINITE(entry->next_fire) || !timetable_recurs(&entry->task.timetable))
+		return entry->next_fire;
+	return entry->next_fire - lead_us;
+}
+
 static void
 set_next(AgendaEntry *entry, TimestampTz next_fire)
 {
 	entry->next_fire = next_fire;
 	entry->waits_for_finish = false;
-	wake_entry_at(entry, next_fire);
+	wake_entry_at(entry, first_look(entry));
 }
 
 static int64
@@ -243,7 +254,8 @@ agenda_put(const ScheduledTask *task, TimestampTz now)
 	entry->task.last_finished_at = last_finished_at;
 	entry->waits_for_finish = false;
 	entry->catch_up_until = DT_NOBEGIN;
-	entry->next_fire = entry->wake_at = next_of(entry);
+	entry->next_fire = next_of(entry);
+	entry->wake_at = first_look(entry);
 	pairingheap_add(&fires, &entry->node);
 	set_ahead(entry, has_to_rewind(entry, now));
 	/* What passed before we knew the task was missed. */

@@ -17,7 +17,7 @@ typedef struct AgendaEntry
 {
 	ScheduledTask task;			/* task_id: hash key; last_fire moves on */
 	TimestampTz next_fire;		/* DT_NOEND: never */
-	TimestampTz wake_at;		/* look at it then: next_fire, or later */
+	TimestampTz wake_at;		/* look at it then: a lead before next_fire, or later */
 	TimestampTz catch_up_until; /* up to here occurrences are made up one by one */
 	TimestampTz passed_until;	/* what was missed up to here is given up */
 	int64		missed;			/* of that: not yet counted in its row */
@@ -35,8 +35,11 @@ typedef struct AgendaFire
 	bool		is_made_up;		/* one of several, each of which is to run */
 } AgendaFire;
 
-/* All of its memory is a child of parent. */
-extern void agenda_init(MemoryContext parent);
+/*
+ * All of its memory is a child of parent. Schedules that recur are due to be
+ * looked at lead_us before they fire.
+ */
+extern void agenda_init(MemoryContext parent, int64 lead_us);
 extern void agenda_clear(void);
 extern int64 agenda_count(void);
 
@@ -51,7 +54,7 @@ extern void agenda_put(const ScheduledTask *task, TimestampTz now);
 extern void agenda_remove(int64 task_id);
 extern AgendaEntry *agenda_find(int64 task_id);
 
-/* The next to fire, NULL: none is due; *next: the next fire time (DT_NOEND: none). */
+/* The next to look at, NULL: none is due; *next: when the next is (DT_NOEND: never). */
 extern AgendaEntry *agenda_next_due(TimestampTz now, TimestampTz *next);
 
 /* The one that is looked at next, due or not; NULL: none ever. */

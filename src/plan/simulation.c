@@ -59,7 +59,7 @@ simulation_begin(MemoryContext context, int workers, int shell_runs)
 	task_plan_init(context);
 	/* Nothing is ever evicted. */
 	ready_init(context, INT_MAX, task_plan_is_paused);
-	agenda_init(context);
+	agenda_init(context, 0);
 }
 
 static Player *

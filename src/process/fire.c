@@ -7,6 +7,10 @@
  * inserts its pending run; a task whose row somebody holds is passed over and
  * tried again. The agenda in memory follows only once that has committed.
  *
+ * That is done a little before they are due: then nothing is left to do but to
+ * hand the runs over. What depends on whether an earlier run is over is decided
+ * when it is due.
+ *
  * What an occurrence does that is due while an earlier one is not over, is for
  * plan/overlap.c to say.
  *
@@ -41,6 +45,7 @@ typedef enum FireStep
 {
 	STEP_FIRED,
 	STEP_SKIPPED,
+	STEP_WAIT_UNTIL_DUE,
 	STEP_WAIT_FOR_FINISH,
 	STEP_WAIT_FOR_LOCK,
 	STEP_READ_AGAIN
@@ -99,7 +104,7 @@ find_unfinished(int64 task_id)
 
 /* What becomes of an occurrence, by the policy of its task. */
 static FireStep
-meet_overlap(Fire *fire, bool is_made_up)
+meet_overlap(Fire *fire, bool is_made_up, TimestampTz now)
 {
 	const ScheduledTask *task = &fire->entry->task;
 	Unfinished	unfinished;
@@ -107,6 +112,8 @@ meet_overlap(Fire *fire, bool is_made_up)
 	if (!overlap_matters(task))
 		return STEP_FIRED;
 	unfinished = find_unfinished(task->task_id);
+	if (unfinished.running + unfinished.waiting > 0 && fire->fire_at > now)
+		return STEP_WAIT_UNTIL_DUE;
 	switch (overlap_meet(task, is_made_up, unfinished.running, unfinished.waiting))
 	{
 		case OVERLAP_STEP_RUN:
@@ -134,7 +141,7 @@ prepare_fire(Fire *fire, TaskFire *task_fire, TimestampTz now)
 
 	fire->fire_at = choice.fire_at;
 	fire->earlier = NIL;
-	fire->step = meet_overlap(fire, choice.is_made_up);
+	fire->step = meet_overlap(fire, choice.is_made_up, now);
 	task_fire->task_id = fire->entry->task.task_id;
 	task_fire->version = fire->entry->task.version;
 	task_fire->fire_at = choice.fire_at;
@@ -222,6 +229,9 @@ remember_fire(const Fire *fire, TimestampTz now)
 			break;
 		case STEP_SKIPPED:
 			agenda_fired(fire->entry, fire->fire_at, false);
+			break;
+		case STEP_WAIT_UNTIL_DUE:
+			agenda_postpone(fire->entry, fire->fire_at);
 			break;
 		case STEP_WAIT_FOR_FINISH:
 			/* Its end tells us, unless it is cancelled while it waits. */

@@ -43,6 +43,8 @@
 #define REWIND_RETRY_US		(50 * INT64CONST(1000))
 /* Tasks that are read in one transaction. */
 #define MAX_LOADS_AT_ONCE	5000
+/* Rows of runs are made so long before they are due. */
+#define FIRE_LEAD_US		(10 * INT64CONST(1000))
 /* A process is started so long before a run is due. */
 #define WARM_UP_US			(200 * INT64CONST(1000))
 /* Of so many that are due at the same time the owners are looked at. */
@@ -60,7 +62,7 @@ void
 leader_init(int entry)
 {
 	my_entry = entry;
-	agenda_init(TopMemoryContext);
+	agenda_init(TopMemoryContext, FIRE_LEAD_US);
 	calendar_cache_init(TopMemoryContext);
 }
 

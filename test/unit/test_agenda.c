@@ -122,7 +122,7 @@ test_many(void)
 	bool		is_right = true;
 	int			count = 0;
 
-	agenda_init(TopMemoryContext);
+	agenda_init(TopMemoryContext, 0);
 	for (int step = 0; step < 2000 && is_right; step++)
 	{
 		int			id = 1 + tap_random(TASKS);
@@ -440,6 +440,26 @@ test_postpone(void)
 }
 
 static void
+test_lead(void)
+{
+	ScheduledTask every = task_of(1, "every 10 seconds");
+	ScheduledTask once = task_of(2, "2026-01-01 00:00");
+	AgendaEntry *entry;
+	TimestampTz next;
+
+	agenda_init(TopMemoryContext, SECOND);
+	entry = put(&every, start);
+	ok(agenda_next_due(start + 8 * SECOND, &next) == NULL && next == start + 9 * SECOND &&
+	   entry->next_fire == start + 10 * SECOND, "what recurs is looked at a lead before it fires");
+	ok(agenda_next_due(next, &next) == entry && chooses(entry, start + 9 * SECOND, start + 10 * SECOND, 0, false),
+	   "and fires for the time when it is due");
+	entry = put(&once, start);
+	ok(entry->wake_at == entry->next_fire, "one instant is not looked at before");
+	agenda_clear();
+	agenda_init(TopMemoryContext, 0);
+}
+
+static void
 count_visit(const AgendaEntry *entry, void *arg)
 {
 	(*(int *) arg)++;
@@ -563,6 +583,7 @@ main(void)
 	test_bounds();
 	test_kinds();
 	test_postpone();
+	test_lead();
 	test_each_until();
 	test_policy();
 	test_task_plan();
