@@ -6,12 +6,11 @@
  * What comes due is the union of two sets: the occurrences on days that are not
  * excluded, and those that were moved. The second is not in the order of the
  * first: 10:00 on Saturday and 09:00 on Sunday both move to Monday. So, for each
- * stretch of excluded days, the smallest time of day is sought among its
- * days, by one look at each: no set is ever enumerated.
+ * stretch of excluded days, which is a range of the set, the smallest time of day
+ * is sought among its days, by one look at each: no set is ever enumerated.
  *
- * Clocks may be moved back past midnight; then a day goes on after the next
- * one has begun. A zone's clocks are never further than 8 days from UTC (see
- * zone.c), hence CLOCKS_REACH.
+ * Clocks may be moved back past midnight; then a day goes on after the next one
+ * has begun. How far that can go is known (see zone.h), hence CLOCKS_REACH.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +20,9 @@
 #include "time/exclusion.h"
 #include "time/zone.h"
 
-#define CLOCKS_REACH	16		/* days by which clocks can go back at most */
+/* Once clocks show a day, they never again show one that is more days before it. */
+#define CLOCKS_REACH	(2 * ZONE_REACH / CIVIL_DAY)
+
 #define MIN_DAY			(MIN_TIMESTAMP / USECS_PER_DAY)
 #define END_DAY			(END_TIMESTAMP / USECS_PER_DAY)
 #define END_SECOND		(END_TIMESTAMP / USECS_PER_SEC)
@@ -37,17 +38,26 @@ typedef struct Search
 	TimestampTz after;
 } Search;
 
+/* A time in which clocks show one day and are not moved. */
+typedef struct ShownDay
+{
+	int64		day;
+	TimestampTz midnight;		/* when it would have begun on these clocks */
+	TimestampTz end;			/* first instant after it, or the end of time */
+} ShownDay;
+
 static TimestampTz next_unmoved(const Search *search, TimestampTz limit);
 static TimestampTz end_of_exclusion(const pg_tz *zone, const DaySet *excluded, TimestampTz instant);
 static TimestampTz next_moved(const Search *search);
 static int	first_stretch(const Search *search, int64 day);
 static int64 target_of(const Search *search, int stretch);
-static bool find_day_due(const Search *search, int64 from, int64 *day, TimestampTz *limit);
 static TimestampTz first_moved(const Search *search, int stretch, int64 from);
-static int64 first_time(const Search *search, int64 day, int64 from);
+static int64 first_time(const Search *search, DayRange days, int64 from);
 static int64 first_civil_after(const pg_tz *zone, TimestampTz after);
 static TimestampTz first_instant(const pg_tz *zone, int64 civil_us);
-static int64 day_of(const pg_tz *zone, TimestampTz instant);
+static TimestampTz start_of_day(const pg_tz *zone, int64 day);
+static ShownDay shown_day(const pg_tz *zone, TimestampTz instant);
+static bool is_excluded(const pg_tz *zone, const DaySet *excluded, TimestampTz instant);
 
 TimestampTz
 exclusion_next(const Schedule *schedule, const DaySet *excluded, ExclusionRule rule,
@@ -74,7 +84,7 @@ next_unmoved(const Search *search, TimestampTz limit)
 
 		if (next >= limit)
 			return limit;
-		if (!day_set_contains(search->excluded, day_of(search->schedule->zone, next)))
+		if (!is_excluded(search->schedule->zone, search->excluded, next))
 			return next;
 		after = end_of_exclusion(search->schedule->zone, search->excluded, next) - 1;
 	}
@@ -83,33 +93,26 @@ next_unmoved(const Search *search, TimestampTz limit)
 TimestampTz
 exclusion_end(const pg_tz *zone, const DaySet *excluded, TimestampTz instant)
 {
-	while (excluded != NULL && instant < END_TIMESTAMP &&
-		   day_set_contains(excluded, day_of(zone, instant)))
+	while (excluded != NULL && instant < END_TIMESTAMP && is_excluded(zone, excluded, instant))
 		instant = end_of_exclusion(zone, excluded, instant);
 	return instant < END_TIMESTAMP ? instant : DT_NOEND;
 }
 
 /*
  * From an instant on an excluded day: the first after it that may be on another
- * day. While clocks that go back could show what is before the stretch of
- * excluded days, that is when they are moved next.
+ * day. At the beginning of a stretch of excluded days, that is known for one day
+ * only: clocks that are moved back may show what is before the stretch.
  */
 static TimestampTz
 end_of_exclusion(const pg_tz *zone, const DaySet *excluded, TimestampTz instant)
 {
-	int64		second = floor_divide(instant, USECS_PER_SEC);
-	ZoneSegment segment = zone_segment(zone, second);
-	int64		day = floor_divide(second + segment.offset, CIVIL_DAY);
-	int64		free_at = day_set_next_free(excluded, day) * CIVIL_DAY;
-	int64		result = Min(free_at - segment.offset, segment.end);
+	ShownDay	shown = shown_day(zone, instant);
+	TimestampTz stretch_end;
 
-	if (day - day_set_previous_free(excluded, day) > CLOCKS_REACH)
-	{
-		int64		reached = zone_first_instant(zone, free_at);
-
-		result = Max(result, reached);
-	}
-	return Min(result, END_SECOND) * USECS_PER_SEC;
+	if (shown.day - day_set_previous_free(excluded, shown.day) <= CLOCKS_REACH)
+		return shown.end;
+	stretch_end = start_of_day(zone, day_set_next_free(excluded, shown.day));
+	return Max(shown.end, stretch_end);
 }
 
 /*
@@ -129,19 +132,22 @@ next_moved(const Search *search)
 	while (stretch < excluded->count)
 	{
 		int64		target = target_of(search, stretch);
-		TimestampTz moved = DT_NOEND;
-		int64		day;
-		int			next;
+		TimestampTz start = start_of_day(zone, excluded->ranges[stretch].first);
+		TimestampTz next = schedule_next(search->schedule, search->anchor, start - 1);
+		TimestampTz moved;
+		int			reached;
 
-		if (target >= END_DAY || first_instant(zone, target * USECS_PER_DAY) >= limit ||
-			!find_day_due(search, excluded->ranges[stretch].first, &day, &limit))
+		if (next == DT_NOEND || target >= END_DAY || start_of_day(zone, target) >= limit)
 			break;
-		if (day - CLOCKS_REACH <= excluded->ranges[stretch].last)
-			moved = first_moved(search, stretch, from);
+		moved = first_moved(search, stretch, from);
 		if (moved != DT_NOEND)
 			return moved;
-		next = day_set_find(excluded, day - CLOCKS_REACH);
-		stretch = Max(stretch + 1, next);
+		if (next > search->after && !is_excluded(zone, excluded, next))
+			limit = Min(limit, next);
+
+		/* On to the next stretch that may have an occurrence. */
+		reached = day_set_find(excluded, shown_day(zone, next).day - CLOCKS_REACH);
+		stretch = Max(stretch + 1, reached);
 	}
 	return limit;
 }
@@ -171,80 +177,49 @@ target_of(const Search *search, int stretch)
 }
 
 /*
- * The day of the first occurrence from the beginning of a day on; false: there
- * is none. If that stays where it is, it limits what need be looked at.
- */
-static bool
-find_day_due(const Search *search, int64 from, int64 *day, TimestampTz *limit)
-{
-	const pg_tz *zone = search->schedule->zone;
-	TimestampTz start = first_instant(zone, Max(from, MIN_DAY) * USECS_PER_DAY);
-	TimestampTz next = schedule_next(search->schedule, search->anchor, start - 1);
-
-	if (next == DT_NOEND)
-		return false;
-	*day = day_of(zone, next);
-	if (next > search->after && !day_set_contains(search->excluded, *day))
-		*limit = Min(*limit, next);
-	return true;
-}
-
-/*
  * The first instant to which anything of a stretch is moved, at a civil time
- * not before `from`, in microseconds: the smallest time of day among its days
- * that are near enough.
+ * not before `from`, in microseconds.
  */
 static TimestampTz
 first_moved(const Search *search, int stretch, int64 from)
 {
-	const DayRange *range = &search->excluded->ranges[stretch];
 	int64		target = target_of(search, stretch);
 	int64		target_us = target * USECS_PER_DAY;
-	int64		first = Max(range->first, target - EXCLUSION_MAX_DAYS);
-	int64		last = Min(range->last, target + EXCLUSION_MAX_DAYS);
-	int64		from_time = from > target_us ? from - target_us : 0;
-	int64		found = NO_TIME;
+	DayRange	near = search->excluded->ranges[stretch];
+	int64		time;
 
-	first = Max(first, MIN_DAY);
-	last = Min(last, END_DAY - 1);
-	for (int64 day = first; day <= last && found > from_time; day++)
-	{
-		int64		time = first_time(search, day, from_time);
-
-		found = Min(found, time);
-	}
-	return found == NO_TIME ? DT_NOEND : first_instant(search->schedule->zone, target_us + found);
+	near.first = Max(near.first, target - EXCLUSION_MAX_DAYS);
+	near.last = Min(near.last, target + EXCLUSION_MAX_DAYS);
+	time = first_time(search, near, from > target_us ? from - target_us : 0);
+	return time == NO_TIME ? DT_NOEND : first_instant(search->schedule->zone, target_us + time);
 }
 
 /*
- * The smallest time of day, not before `from`, at which a day has an occurrence:
- * sought wherever clocks that are not moved show this day.
+ * The smallest time of day, not before `from`, at which any of these days has an
+ * occurrence: sought wherever clocks show one of them.
  */
 static int64
-first_time(const Search *search, int64 day, int64 from)
+first_time(const Search *search, DayRange days, int64 from)
 {
-	const pg_tz *zone = search->schedule->zone;
-	int64		civil_us = day * USECS_PER_DAY + from;
-	int64		start = zone_first_instant(zone, floor_divide(civil_us, USECS_PER_SEC));
-	int64		end = Min(start + (CLOCKS_REACH + 1) * CIVIL_DAY, END_SECOND);
+	TimestampTz at = start_of_day(search->schedule->zone, days.first);
 	int64		result = NO_TIME;
 
-	while (start < end)
+	while (at < END_TIMESTAMP && result > from)
 	{
-		ZoneSegment segment = zone_segment(zone, start);
-		int64		offset_us = segment.offset * USECS_PER_SEC;
-		TimestampTz first = Max(start * USECS_PER_SEC, civil_us - offset_us);
-		int64		day_end = Min((day + 1) * CIVIL_DAY - segment.offset, END_SECOND);
-		TimestampTz last = Min(segment.end, day_end) * USECS_PER_SEC - 1;
+		ShownDay	shown = shown_day(search->schedule->zone, at);
+		TimestampTz first = Max(at, shown.midnight + from);
 
-		if (first <= last)
+		if (shown.day - CLOCKS_REACH > days.last)
+			break;
+		at = shown.end;
+		if (shown.day >= days.first && shown.day <= days.last && first < shown.end)
 		{
 			TimestampTz next = schedule_next(search->schedule, search->anchor, first - 1);
 
-			if (next <= last)
-				result = Min(result, next + offset_us - day * USECS_PER_DAY);
+			if (next < shown.end)
+				result = Min(result, next - shown.midnight);
+			at = Max(at, next);
 		}
-		start = segment.end;
 	}
 	return result;
 }
@@ -259,7 +234,8 @@ first_civil_after(const pg_tz *zone, TimestampTz after)
 	int64		second = floor_divide(after, USECS_PER_SEC);
 	int64		latest = zone_latest_civil(zone, second);
 
-	if (latest != zone_civil(zone, second))
+	/* Whatever clocks show for the second time has passed, all of its second. */
+	if (zone_first_instant(zone, latest) < second)
 		return (latest + 1) * USECS_PER_SEC;
 	return latest * USECS_PER_SEC + (after - second * USECS_PER_SEC) + 1;
 }
@@ -277,8 +253,29 @@ first_instant(const pg_tz *zone, int64 civil_us)
 	return instant * USECS_PER_SEC + (is_skipped ? 0 : civil_us - civil * USECS_PER_SEC);
 }
 
-static int64
-day_of(const pg_tz *zone, TimestampTz instant)
+/* The first instant at which clocks show this day or a later one; any day will do. */
+static TimestampTz
+start_of_day(const pg_tz *zone, int64 day)
 {
-	return floor_divide(zone_civil(zone, floor_divide(instant, USECS_PER_SEC)), CIVIL_DAY);
+	return first_instant(zone, Max(MIN_DAY, Min(day, END_DAY)) * USECS_PER_DAY);
+}
+
+/* What clocks show at an instant, and how long; never before the first instant. */
+static ShownDay
+shown_day(const pg_tz *zone, TimestampTz instant)
+{
+	int64		second = floor_divide(Max(instant, MIN_TIMESTAMP), USECS_PER_SEC);
+	ZoneSegment segment = zone_segment(zone, second);
+	int64		day = floor_divide(second + segment.offset, CIVIL_DAY);
+	int64		midnight = day * CIVIL_DAY - segment.offset;
+	int64		end = Min(midnight + CIVIL_DAY, segment.end);
+	ShownDay	shown = {day, midnight * USECS_PER_SEC, Min(end, END_SECOND) * USECS_PER_SEC};
+
+	return shown;
+}
+
+static bool
+is_excluded(const pg_tz *zone, const DaySet *excluded, TimestampTz instant)
+{
+	return day_set_contains(excluded, shown_day(zone, instant).day);
 }

@@ -188,6 +188,7 @@ test_examples(void)
 		{"5 minutes after finish", EXCLUDED_NEXT, 1, "2:00:00 2:00:00 2:00:00"},
 		{"5 minutes after finish", EXCLUDED_PREVIOUS, 1, "2:00:00 2:00:00 2:00:00"},
 		{"2000-01-08 12:00", EXCLUDED_NEXT, 0, "9:12:00 never"},
+		{"2000-01-08 00:00", EXCLUDED_NEXT, 0, "9:00:00 never"},
 		{"2000-01-08 12:00", EXCLUDED_PREVIOUS, 0, "6:12:00 never"},
 		{"2000-01-08 12:00", EXCLUDED_SKIP, 0, "never"},
 		{"@reboot", EXCLUDED_NEXT, 0, "never"}
@@ -274,11 +275,17 @@ test_midnight_overlap(void)
 	DayRange	range = {5, 5};
 	DaySet	   *set = day_set_build(&range, 1);
 	Schedule	schedule = parse("*/30 * * * *", &zone);
+	Schedule	once = {SCHEDULE_ONCE, &zone,.at = 5 * DAY + 30 * MINUTE};
 	TimestampTz sixth = 6 * DAY;
 
 	fake_change(&zone, 5 * CIVIL_DAY + 60, -3600);
 	ok(strcmp(dues(&schedule, set, EXCLUDED_SKIP, 4 * DAY + 23 * HOUR, 3), "4:23:30 5:00:30 6:01:00") == 0,
 	   "the eve of an excluded day is not over when clocks show that day");
+
+	schedule = once;
+	ok(exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, 0) == schedule.at &&
+	   exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, schedule.at) == DT_NOEND,
+	   "and what comes due then on the eve is not moved");
 
 	/* Its grid begins in the first minute of day 6; then it is day 5 again. */
 	zone.count = 0;
@@ -290,7 +297,22 @@ test_midnight_overlap(void)
 	pfree(set);
 }
 
-/* The last second before clocks are moved back has passed, all of it. */
+/* Clocks that show a day may go back to one before, across days that are not excluded. */
+static void
+test_two_days_back(void)
+{
+	struct pg_tz zone = {0};
+	DayRange	ranges[] = {{5, 5}, {7, 7}, {9, 9}};
+	DaySet	   *set = day_set_build(ranges, 3);
+	Schedule	schedule = parse("every 30 minutes", &zone);
+
+	fake_change(&zone, 9 * CIVIL_DAY + 3600, -26 * 3600);
+	ok(exclusion_next(&schedule, set, EXCLUDED_NEXT, 9 * DAY + HOUR / 2, 4 * DAY) == 8 * DAY + 23 * HOUR,
+	   "an earlier day is found that clocks show later");
+	pfree(set);
+}
+
+/* Once clocks were moved back, the last second before has passed, all of it. */
 static void
 test_overlap_fraction(void)
 {
@@ -299,12 +321,16 @@ test_overlap_fraction(void)
 	DaySet	   *set = day_set_build(&range, 1);
 	Schedule	schedule = {SCHEDULE_ONCE, &zone};
 	TimestampTz change = 5 * DAY + HOUR;
+	TimestampTz due = change - 100000;
 
-	schedule.at = 4 * DAY + HOUR - 100000;
+	schedule.at = due - DAY;
 	fake_change(&zone, change / USECS_PER_SEC, -3600);
-	ok(exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, change - 100001) == change - 100000 &&
-	   exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, change + 500000) == DT_NOEND,
-	   "what was due in the first pass is not due in the second");
+	ok(exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, due - 1) == due &&
+	   exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, due) == DT_NOEND, "what is moved is due once");
+	ok(exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, change + 500000) == DT_NOEND &&
+	   exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, due + HOUR - 1) == DT_NOEND &&
+	   exclusion_next(&schedule, set, EXCLUDED_NEXT, 0, due + HOUR) == DT_NOEND,
+	   "what was due in the first pass is not due in the second, down to its last second");
 	pfree(set);
 }
 
@@ -525,6 +551,10 @@ test_cost(void)
 	static const char *const texts[] = {"* * * * * *", "* * * * *", "0 9 * * *", "0 9 * * 1", "0 0 29 2 *", "every day", "every 100 ms"};
 	DayRange	range = {10, 2900000};
 	DaySet	   *ages = day_set_build(&range, 1);
+	DayRange	year_range = {59, 424};
+	DaySet	   *year = day_set_build(&year_range, 1);
+	Schedule	leap_days = parse("0 5 29 2 *", &utc);
+	TimestampTz moved;
 	int64		most = 0;
 	bool		is_increasing = true;
 
@@ -548,8 +578,13 @@ test_cost(void)
 			}
 		}
 	}
-	ok(most <= EXCLUSION_MAX_DAYS + 10 && is_increasing,
+	ok(most <= EXCLUSION_MAX_DAYS + 20 && is_increasing,
 	   "ages of excluded days cost at most %d looks at the schedule", (int) most);
+
+	calls = 0;
+	moved = exclusion_next(&leap_days, year, EXCLUDED_NEXT, 0, 0);
+	ok(moved == 425 * DAY + 5 * HOUR && calls < 10, "and days without an occurrence none (%d looks)", (int) calls);
+	pfree(year);
 	pfree(ages);
 }
 
@@ -607,6 +642,7 @@ test_ends(void)
 			TimestampTz next = exclusion_next(&schedule, set, (ExclusionRule) (j % 3), anchor, after);
 
 			wrong += next != DT_NOEND && (!IS_VALID_TIMESTAMP(next) || next <= after);
+			wrong += exclusion_end(&zone, set, after) < after;
 		}
 		pfree(set);
 	}
@@ -624,6 +660,7 @@ main(void)
 	test_distance();
 	test_after_finish();
 	test_midnight_overlap();
+	test_two_days_back();
 	test_overlap_fraction();
 	test_model("some weeks in which clocks are moved", 1600, 25, 4);
 	test_model("long stretches", 60, 900, 500);
