@@ -34,7 +34,15 @@ $$;
 \echo '== 1. Tasks: every second, by cron (six fields: every fifth second), once in three seconds'
 SELECT taskly.schedule('heartbeat', 'every 1 second', 'INSERT INTO beat DEFAULT VALUES');
 SELECT taskly.schedule('tidy', '*/5 * * * * *', 'DELETE FROM beat WHERE at < now() - interval ''1 hour''');
+SELECT taskly.create_calendar('holidays', ARRAY[current_date + 1]);
+SELECT taskly.schedule('payroll', 'RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;BYHOUR=9;BYMINUTE=30;BYSECOND=0',
+	'SELECT 1', timezone => 'Europe/Berlin', calendar => 'holidays', on_excluded => 'previous');
+SELECT taskly.schedule('office', 'every 20 minutes between 09:00 and 17:00 on mon-fri', 'SELECT 1',
+	timezone => 'America/New_York', overlap => 'queue', missed => 'skip');
 SELECT taskly.schedule('one-shot', (now() + interval '3 seconds')::text, 'ANALYZE parcel');
+
+\echo '   What schedules mean'
+SELECT name, taskly.explain_schedule(schedule, timezone) AS means FROM taskly.tasks ORDER BY name;
 
 \echo '== 2. A task that fails twice before it works, a shell task, and one that takes too long'
 SELECT taskly.define('flaky', $$
@@ -73,6 +81,10 @@ CALL wait_until($$SELECT count(*) > 0 FROM taskly.runs WHERE task = 'one-shot' A
 \echo
 \echo '== taskly.tasks'
 SELECT name, schedule, next_fire, last_status, runs, failures FROM taskly.tasks ORDER BY name;
+
+\echo '== What is upcoming, less the two that run every few seconds'
+SELECT scheduled_for, task FROM taskly.upcoming(now() + interval '40 days')
+WHERE task NOT IN ('heartbeat', 'tidy') ORDER BY 1 LIMIT 8;
 
 \echo '== taskly.runs: the newest 20, less the parcels'
 SELECT run_id, task, status, attempt, to_char(started_at, 'HH24:MI:SS.MS') AS started,
