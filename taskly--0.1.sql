@@ -806,6 +806,14 @@ LANGUAGE C STABLE PARALLEL SAFE ROWS 5
 AS 'MODULE_PATHNAME', 'taskly_next_runs_v1';
 COMMENT ON FUNCTION taskly.next_runs(text, integer, timestamptz, text) IS 'The next n (1 to 10000) instants after a time at which a schedule comes due. Intervals count from that time; of "... after finish" only the first is known, of @reboot none. timezone is an IANA name; NULL: taskly.timezone. Errors: 22004, 22023, 0A000.';
 
+CREATE FUNCTION taskly.explain_schedule(
+	schedule text,
+	timezone text DEFAULT NULL)
+RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'taskly_explain_schedule_v1';
+COMMENT ON FUNCTION taskly.explain_schedule(text, text) IS 'What a schedule means, in English: ''at 09:30 on the last Friday of every month, Europe/Berlin''. timezone is an IANA name; NULL: taskly.timezone. The zone is named where it plays a part. Errors: 22004, 22023, 0A000.';
+
 CREATE FUNCTION taskly.simulate(
 	since timestamptz,
 	until timestamptz,
