@@ -7,10 +7,14 @@
  */
 #include "postgres.h"
 
+#include "port/pg_bitutils.h"
+
 #include "time/civil.h"
 #include "time/english.h"
+#include "time/zone.h"
 
 #define RANGE_MIN	3			/* values in a row that are said as a range */
+#define TIMES_MAX	6			/* of a day, that are listed */
 
 static const char *const weekdays[] = {
 	"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"
@@ -23,6 +27,12 @@ static const char *const months[] = {
 static int	run_length(uint64 set, int from, int max);
 static int	first_of_round(uint64 set, int min, int max);
 static int	range_after(uint64 set, int from, int min, int max);
+
+static inline bool
+is_in(uint64 set, int value)
+{
+	return (set >> value & 1) != 0;
+}
 
 void
 say(Sentence *sentence, const char *format,...)
@@ -88,6 +98,24 @@ say_time(Sentence *sentence, int second_of_day)
 		say(sentence, ":%02d", second_of_day % 60);
 }
 
+bool
+say_times(Sentence *sentence, uint64 hours, uint64 minutes, uint64 seconds)
+{
+	int			count = pg_popcount64(hours) * pg_popcount64(minutes) * pg_popcount64(seconds);
+	Items		items = {sentence, " and ", count};
+
+	if (count > TIMES_MAX)
+		return false;
+	say(sentence, "at ");
+	for (int second = 0; second < CIVIL_DAY && items.left > 0; second++)
+	{
+		if (is_in(hours, second / 3600) && is_in(minutes, second / 60 % 60) &&
+			is_in(seconds, second % 60))
+			say_time(say_next(&items), second);
+	}
+	return true;
+}
+
 void
 say_date(Sentence *sentence, int64 day)
 {
@@ -96,15 +124,25 @@ say_date(Sentence *sentence, int64 day)
 	say(sentence, "%d %s %d", date.day, months[date.month - 1], (int) date.year);
 }
 
+void
+say_instant(Sentence *sentence, const pg_tz *zone, int64 instant)
+{
+	int64		civil = zone_civil(zone, instant);
+	int64		day = floor_divide(civil, CIVIL_DAY);
+
+	say_date(sentence, day);
+	say(sentence, " at ");
+	say_time(sentence, (int) (civil - day * CIVIL_DAY));
+	if (zone_first_instant(zone, civil) == instant)
+		return;
+	say(sentence, " (UTC%c", civil < instant ? '-' : '+');
+	say_time(sentence, (int) Abs(civil - instant));
+	say(sentence, ")");
+}
+
 /* ------------------------------------------------------------------------
  * Sets
  * ------------------------------------------------------------------------ */
-
-static bool
-is_in(uint64 set, int value)
-{
-	return (set >> value & 1) != 0;
-}
 
 /* How many values follow each other from this one on. */
 static int

@@ -13,7 +13,7 @@
 #include "time/english.h"
 #include "time/explain.h"
 #include "time/explain_cron.h"
-#include "time/zone.h"
+#include "time/rule_explain.h"
 
 #define EVERY_DAY	0x7F
 
@@ -48,6 +48,9 @@ schedule_explain(const Schedule *schedule, char *buffer, size_t size)
 			break;
 		case SCHEDULE_REBOOT:
 			say(&sentence, "when the server has started");
+			break;
+		case SCHEDULE_RULE:
+			say_rule(&sentence, schedule->rule);
 			break;
 	}
 	say_zone(&sentence, schedule);
@@ -175,7 +178,7 @@ say_on_weekdays(Sentence *sentence, const char *before, uint8 weekdays)
 		return;
 	}
 	say(sentence, "%s", before);
-	say_set(sentence, (weekdays & 0x7E) | (weekdays & 1) << 7, 1, 7, say_weekday);
+	say_set(sentence, week_from_monday(weekdays), 1, 7, say_weekday);
 }
 
 /* "from 09:00 to 17:00 on Monday to Friday" */
@@ -212,21 +215,11 @@ say_once(Sentence *sentence, const Schedule *schedule)
 {
 	int64		second = floor_divide(schedule->at, USECS_PER_SEC);
 	int			us = (int) (schedule->at - second * USECS_PER_SEC);
-	int64		civil = zone_civil(schedule->zone, second);
-	int64		day = floor_divide(civil, CIVIL_DAY);
 
 	say(sentence, "once, on ");
-	say_date(sentence, day);
-	say(sentence, " at ");
-	say_time(sentence, (int) (civil - day * CIVIL_DAY));
+	say_instant(sentence, schedule->zone, second);
 	if (us != 0)
 		say(sentence, " and %d microseconds", us);
-	if (zone_first_instant(schedule->zone, civil) != second)
-	{
-		say(sentence, " (UTC%c", civil < second ? '-' : '+');
-		say_time(sentence, (int) Abs(civil - second));
-		say(sentence, ")");
-	}
 }
 
 /* Elapsed time is the same in all zones. */
@@ -237,6 +230,7 @@ depends_on_zone(const Schedule *schedule)
 	{
 		case SCHEDULE_CRON:
 		case SCHEDULE_ONCE:
+		case SCHEDULE_RULE:
 			return true;
 		case SCHEDULE_EVERY:
 			if (schedule->window.weekdays != 0)
@@ -250,9 +244,12 @@ depends_on_zone(const Schedule *schedule)
 	return schedule->period.months != 0 || schedule->period.days != 0;
 }
 
+/* A rule may name its own. */
 static void
 say_zone(Sentence *sentence, const Schedule *schedule)
 {
+	pg_tz	   *zone = schedule->kind == SCHEDULE_RULE ? schedule->rule->zone : schedule->zone;
+
 	if (depends_on_zone(schedule))
-		say(sentence, ", %s", pg_get_timezone_name(schedule->zone));
+		say(sentence, ", %s", pg_get_timezone_name(zone));
 }

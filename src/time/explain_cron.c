@@ -17,7 +17,6 @@
 #include "time/civil.h"
 #include "time/explain_cron.h"
 
-#define TIMES_MAX		6		/* that are listed */
 #define STEPS_MIN		6		/* values that are said as "every 7th … from … to …" */
 #define EVERY_MIN		3		/* values that are said as "every 20 minutes" */
 
@@ -34,7 +33,6 @@ typedef struct Field
 	bool		follows_clock;	/* always, but for hours that are fixed */
 } Field;
 
-static bool say_times(Sentence *sentence, const Cron *cron);
 static void say_fields(Sentence *sentence, const Cron *cron);
 static bool say_finest(Sentence *sentence, const Field *field);
 static bool say_coarser(Sentence *sentence, const Field *field, bool is_complete);
@@ -56,7 +54,8 @@ static void say_of_months(Sentence *sentence, const Cron *cron);
 void
 say_cron(Sentence *sentence, const Cron *cron)
 {
-	bool		lists_times = say_times(sentence, cron);
+	bool		lists_times = !cron->follows_clock &&
+		say_times(sentence, cron->hours, cron->minutes, cron->seconds);
 
 	if (!lists_times)
 		say_fields(sentence, cron);
@@ -66,27 +65,6 @@ say_cron(Sentence *sentence, const Cron *cron)
 /* ------------------------------------------------------------------------
  * Times of the day
  * ------------------------------------------------------------------------ */
-
-/* "at 09:00 and 17:00"; false: there are too many of them. */
-static bool
-say_times(Sentence *sentence, const Cron *cron)
-{
-	int			count = pg_popcount64(cron->hours) * pg_popcount64(cron->minutes) *
-		pg_popcount64(cron->seconds);
-	Items		items = {sentence, " and ", count};
-
-	if (cron->follows_clock || count > TIMES_MAX)
-		return false;
-	say(sentence, "at ");
-	for (int second = 0; second < CIVIL_DAY && items.left > 0; second++)
-	{
-		if ((cron->hours >> (second / 3600) & 1) != 0 &&
-			(cron->minutes >> (second / 60 % 60) & 1) != 0 &&
-			(cron->seconds >> (second % 60) & 1) != 0)
-			say_time(say_next(&items), second);
-	}
-	return true;
-}
 
 /* "at minute 5 of every hour", "every 10 seconds of minutes 0 to 5 of hours 9 to 17" */
 static void
@@ -353,7 +331,7 @@ say_near_days(Items *items, const Cron *cron)
 static void
 say_weekdays(Sentence *sentence, const Cron *cron, const char *last)
 {
-	uint64		week = (cron->weekdays & 0x7E) | (cron->weekdays & 1) << 7;
+	uint64		week = week_from_monday(cron->weekdays);
 	Items		items = {sentence, last};
 
 	items.left = count_ranges(week, 1, 7) + pg_popcount64(cron->nth_weekdays) +

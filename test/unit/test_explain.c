@@ -184,6 +184,8 @@ explain(const char *text, struct pg_tz *zone, char *sentence, Schedule *schedule
 	sentence[0] = '\0';
 	if (schedule_parse(text, zone, schedule, &error))
 		(void) schedule_explain(schedule, sentence, SENTENCE_MAX);
+	else
+		memset(schedule, 0, sizeof(Schedule));
 }
 
 static void
@@ -327,15 +329,50 @@ random_instant_field(char *field, int i)
 		field[0] = '\0';
 }
 
+static void
+random_rule_field(char *field, int i)
+{
+	static const char *const starts[] = {"", "DTSTART:20260105T093000", "DTSTART:20260131", "DTSTART;TZID=America/New_York:20260329T013000"};
+	static const char *const frequencies[] = {"SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"};
+	static const char *const times[] = {"", ";BYHOUR=2", ";BYHOUR=1,2,3,4,22", ";BYMINUTE=0,30", ";BYSECOND=0", ";BYSECOND=30",
+	";BYHOUR=9;BYMINUTE=30", ";BYHOUR=9;BYMINUTE=30;BYSECOND=0", ";BYHOUR=2,9,12,15;BYMINUTE=0,30;BYSECOND=0"};
+	static const char *const days[] = {"", ";BYDAY=MO", ";BYDAY=MO,TU,WE,TH,FR", ";BYDAY=1MO,-1FR", ";BYDAY=SU;BYMONTHDAY=1,8,-1", ";BYMONTHDAY=13",
+	";BYMONTHDAY=-2", ";BYYEARDAY=1,-1", ";BYWEEKNO=1,20", ";BYWEEKNO=20;BYDAY=MO", ";BYMONTH=1,2,12", ";BYMONTH=3;BYMONTHDAY=29"};
+	static const char *const picks[] = {"", ";BYSETPOS=1", ";BYSETPOS=-1", ";WKST=SU", ";WKST=MO", ";COUNT=10", ";COUNT=1", ";UNTIL=20261231", ";UNTIL=20261231T120000Z"};
+	static const char *const dates[] = {"", "RDATE:20260401T120000", "EXDATE:20260401", "EXDATE:20260401T093000", "RDATE:20260402,20260403 EXDATE:20260401,20260402"};
+
+	switch (i)
+	{
+		case 0:
+			strcpy(field, PICK(starts));
+			break;
+		case 1:
+			sprintf(field, "FREQ=%s;INTERVAL=%d", PICK(frequencies), 1 + (int) tap_random(3));
+			break;
+		case 2:
+			strcpy(field, PICK(times));
+			break;
+		case 3:
+			strcpy(field, PICK(days));
+			break;
+		case 4:
+			strcpy(field, PICK(picks));
+			break;
+		default:
+			strcpy(field, PICK(dates));
+	}
+}
+
 typedef void (*RandomField) (char *field, int i);
 
 static void
 read_random(Random *random)
 {
+	schedule_free(&random->schedule);
 	random->text[0] = '\0';
 	for (int i = 0; i < 6; i++)
 	{
-		strcat(random->text, i > 0 ? " " : "");
+		strcat(random->text, i > 0 && random->fields[i][0] != ';' ? " " : "");
 		strcat(random->text, random->fields[i]);
 	}
 	explain(random->text, random->zone, random->sentence, &random->schedule);
@@ -362,7 +399,8 @@ make_similar(Random *similar, const Random *random, RandomField make_field)
 	{
 		int			i = (int) tap_random(7);
 
-		memcpy(similar, random, sizeof(Random));
+		memcpy(similar->fields, random->fields, sizeof(random->fields));
+		similar->zone = random->zone;
 		if (i < 6)
 			make_field(similar->fields[i], i);
 		else
@@ -444,6 +482,7 @@ main(void)
 	test_sizes();
 	test_pairs(random_cron_field, "cron schedules", PAIRS);
 	test_pairs(random_window_field, "intervals", PAIRS);
+	test_pairs(random_rule_field, "calendar rules", PAIRS);
 	test_pairs(random_instant_field, "instants", PAIRS / 10);
 	return tap_done();
 }

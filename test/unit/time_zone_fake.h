@@ -105,6 +105,7 @@ fake_new_york(void)
 
 	if (zone.count > 0)
 		return &zone;
+	zone.name = "America/New_York";
 	zone.offset = -5 * 3600;
 	for (int year = 1987; year <= 2040; year++)
 	{
