@@ -65,8 +65,7 @@ static void
 raise_error(const ScheduleError *error)
 {
 	ereport(ERROR,
-			(errcode(error->unsupported ? ERRCODE_FEATURE_NOT_SUPPORTED :
-					 ERRCODE_INVALID_PARAMETER_VALUE),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg_internal("%s", error->message),
 			 error->detail[0] != '\0' ? errdetail_internal("%s", error->detail) : 0,
 			 error->hint[0] != '\0' ? errhint("%s", error->hint) : 0));
