@@ -134,7 +134,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 \x on
 SELECT r.* FROM unnest(ARRAY['61 * * * *', '* * 25-5/2 * *', '* * 15X * *', '* * * * L', '* * * * fri#6', '*/90 * * * *', '* * * foo *', '* * * *', '0 0 31 4 *', '@fortnightly',
-	'every 5 fortnights', 'every 10 ms', 'every 1.5 days', '5 minutes after lunch', 'every 5 minutes between 9 and 17',
+	'every 5 fortnights', 'every 10 ms', 'every 1.5 days', '5 minutes after finsh', 'every monday', 'every day at 9:00', 'every 5 minutes between 9 and 17',
 	'every 5 minutes on payday', 'every day between 09:00 and 17:00', 'every 2 weeks on tue', '2026-02-30 12:00', 'tomorrow',
 	E'0 0 1 1 \001']) WITH ORDINALITY AS t(text, n), pg_temp.refused(text) AS r ORDER BY n;
 \x off

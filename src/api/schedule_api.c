@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * schedule_api.c
- *	  taskly.next_runs(), and the checks of schedules that others share.
+ *	  taskly.next_runs(), taskly.explain_schedule(), and the checks of schedules
+ *	  that others share.
  *
  * Reads no table: whoever may call it sees nothing but what the schedule
  * means.
@@ -20,6 +21,7 @@
 #include "server/guc.h"
 #include "store/calendar_store.h"
 #include "store/task_timetable.h"
+#include "time/explain.h"
 #include "time/zone.h"
 
 #define NEXT_RUNS_MAX	10000
@@ -33,6 +35,8 @@ typedef struct NextRuns
 	int			left;
 } NextRuns;
 
+static void read_schedule_args(FunctionCallInfo fcinfo, int zone_arg, Schedule *result);
+static void check_not_null(FunctionCallInfo fcinfo, int arg, const char *name);
 static void check_next_runs(FunctionCallInfo fcinfo);
 static bool advance(NextRuns *state);
 
@@ -61,8 +65,7 @@ static void
 raise_error(const ScheduleError *error)
 {
 	ereport(ERROR,
-			(errcode(error->unsupported ? ERRCODE_FEATURE_NOT_SUPPORTED :
-					 ERRCODE_INVALID_PARAMETER_VALUE),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg_internal("%s", error->message),
 			 error->detail[0] != '\0' ? errdetail_internal("%s", error->detail) : 0,
 			 error->hint[0] != '\0' ? errhint("%s", error->hint) : 0));
@@ -90,6 +93,7 @@ timetable_or_error(const TaskRow *task, Timetable *result)
 }
 
 PG_FUNCTION_INFO_V1(taskly_next_runs_v1);
+PG_FUNCTION_INFO_V1(taskly_explain_schedule_v1);
 
 /* next_runs(schedule text, n int, after timestamptz, timezone text) */
 Datum
@@ -101,14 +105,12 @@ taskly_next_runs_v1(PG_FUNCTION_ARGS)
 	if (SRF_IS_FIRSTCALL())
 	{
 		MemoryContext old_context;
-		char	   *zone_name;
 
 		context = SRF_FIRSTCALL_INIT();
 		check_next_runs(fcinfo);
 		old_context = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-		zone_name = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
 		state = palloc(sizeof(NextRuns));
-		schedule_parse_or_error(text_to_cstring(PG_GETARG_TEXT_PP(0)), zone_name, &state->schedule);
+		read_schedule_args(fcinfo, 3, &state->schedule);
 		MemoryContextSwitchTo(old_context);
 		state->left = PG_GETARG_INT32(1);
 		state->anchor = state->last = PG_GETARG_TIMESTAMPTZ(2);
@@ -125,18 +127,32 @@ taskly_next_runs_v1(PG_FUNCTION_ARGS)
 	SRF_RETURN_DONE(context);
 }
 
+/* The schedule is the first argument. */
+static void
+read_schedule_args(FunctionCallInfo fcinfo, int zone_arg, Schedule *result)
+{
+	char	   *zone_name = NULL;
+
+	if (!PG_ARGISNULL(zone_arg))
+		zone_name = text_to_cstring(PG_GETARG_TEXT_PP(zone_arg));
+	schedule_parse_or_error(text_to_cstring(PG_GETARG_TEXT_PP(0)), zone_name, result);
+}
+
+static void
+check_not_null(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}
+
 static void
 check_next_runs(FunctionCallInfo fcinfo)
 {
-	static const char *const names[] = {"schedule", "n", "after"};
-
-	for (int i = 0; i < (int) lengthof(names); i++)
-	{
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" must not be null", names[i])));
-	}
+	check_not_null(fcinfo, 0, "schedule");
+	check_not_null(fcinfo, 1, "n");
+	check_not_null(fcinfo, 2, "after");
 	if (PG_GETARG_INT32(1) < 1 || PG_GETARG_INT32(1) > NEXT_RUNS_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -158,4 +174,20 @@ advance(NextRuns *state)
 		state->left = 0;
 	state->last = schedule_next(&state->schedule, state->anchor, state->last);
 	return !TIMESTAMP_IS_NOEND(state->last);
+}
+
+/* explain_schedule(schedule text, timezone text) */
+Datum
+taskly_explain_schedule_v1(PG_FUNCTION_ARGS)
+{
+	Schedule	schedule;
+	size_t		size;
+	char	   *buffer;
+
+	check_not_null(fcinfo, 0, "schedule");
+	read_schedule_args(fcinfo, 1, &schedule);
+	size = schedule_explain(&schedule, NULL, 0) + 1;
+	buffer = palloc(size);
+	(void) schedule_explain(&schedule, buffer, size);
+	PG_RETURN_TEXT_P(cstring_to_text(buffer));
 }

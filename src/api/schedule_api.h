@@ -17,10 +17,7 @@
 /* The zone of an IANA name; ERROR 22023. */
 extern pg_tz *schedule_zone_or_error(const char *name);
 
-/*
- * Reads a schedule, in taskly.timezone when zone_name is NULL. ERROR 22023, or
- * 0A000 for a form that is not supported.
- */
+/* Reads a schedule, in taskly.timezone when zone_name is NULL; ERROR 22023. */
 extern void schedule_parse_or_error(const char *text, const char *zone_name, Schedule *result);
 
 /* When a task is due that has a schedule; the same errors. */

@@ -284,8 +284,19 @@ tell_of_session_zone(const TaskRow *row, const Schedule *schedule)
 static void
 check_bounds(const TaskRow *row)
 {
-	if (TIMESTAMP_IS_NOEND(row->starts_at) || TIMESTAMP_IS_NOBEGIN(row->ends_at) ||
-		row->starts_at >= row->ends_at)
+	if (TIMESTAMP_IS_NOEND(row->starts_at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("starts_at must not be infinity"),
+				 errdetail("The task would never run."),
+				 errhint("Use taskly.pause() to stop a task until you resume it.")));
+	if (TIMESTAMP_IS_NOBEGIN(row->ends_at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ends_at must not be -infinity"),
+				 errdetail("The task would never run."),
+				 errhint("Use infinity, or leave ends_at out, for a schedule that does not end.")));
+	if (row->starts_at >= row->ends_at)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("starts_at must be before ends_at")));

@@ -14,7 +14,7 @@
 
 static bool parse_kind(const char **cursor, BackoffKind *kind);
 static bool parse_options(const char *at, Backoff *result, ScheduleError *error);
-static bool parse_delay(const char **cursor, int64 *delay_us, ScheduleError *error);
+static bool parse_delay(const char **cursor, Part word, int64 *delay_us, ScheduleError *error);
 static bool parse_jitter(const char **cursor, BackoffJitter *jitter, ScheduleError *error);
 static bool check_backoff(const char *rest, const Backoff *backoff, ScheduleError *error);
 static int64 plain_delay(const Backoff *backoff, int failed_attempts);
@@ -35,7 +35,7 @@ backoff_parse(const char *text, Backoff *result, ScheduleError *error)
 							  "Allowed are fixed, linear and exponential, each with a delay, and none.");
 		return schedule_error_hint(error, "Use for example \"exponential 10s max 1h\".");
 	}
-	return parse_delay(&at, &result->base_us, error) && parse_options(at, result, error);
+	return parse_delay(&at, first, &result->base_us, error) && parse_options(at, result, error);
 }
 
 static bool
@@ -65,7 +65,7 @@ parse_options(const char *at, Backoff *result, ScheduleError *error)
 	if (part_is(word, "max") && result->kind != BACKOFF_FIXED)
 	{
 		at = word.end;
-		if (!parse_delay(&at, &result->cap_us, error))
+		if (!parse_delay(&at, word, &result->cap_us, error))
 			return false;
 		word = next_token(at);
 	}
@@ -78,13 +78,18 @@ parse_options(const char *at, Backoff *result, ScheduleError *error)
 	return check_backoff(at, result, error);
 }
 
-/* Days have 24 hours here: no zone decides how long a run waits. */
+/* The delay after a word. Days have 24 hours here: no zone decides how long a run waits. */
 static bool
-parse_delay(const char **cursor, int64 *delay_us, ScheduleError *error)
+parse_delay(const char **cursor, Part word, int64 *delay_us, ScheduleError *error)
 {
 	const char *start = skip_spaces(*cursor);
 	Period		period;
 
+	if (*start == '\0')
+	{
+		schedule_error(error, "backoff has no delay after \"%s\"", part_text(word).text);
+		return schedule_error_hint(error, "Use for example \"fixed 30s\" or \"exponential 10s max 1h\".");
+	}
 	if (!period_parse(cursor, &period, error))
 		return false;
 	*delay_us = period_us(&period);

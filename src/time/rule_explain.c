@@ -18,342 +18,365 @@
 #include "time/rule_explain.h"
 #include "time/zone.h"
 
-#define LISTED_TIMES_MAX	6
-
-typedef struct Text
-{
-	char	   *buffer;
-	size_t		size;
-	size_t		length;
-} Text;
-
-/* A list in a text: "a", "a and b", "a, b and c". */
-typedef struct List
-{
-	Text	   *text;
-	int			left;			/* items to come */
-	bool		has_items;
-} List;
+#define DATES_MAX		3		/* of RDATE and EXDATE that are listed */
+#define NTH_MAX			53		/* weeks of a year */
 
 static const char *const units[] = {"second", "minute", "hour", "day", "week", "month", "year"};
-static const char *const weekday_names[] = {
-	"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"
-};
-static const char *const month_names[] = {
-	"", "January", "February", "March", "April", "May", "June", "July", "August",
-	"September", "October", "November", "December"
-};
 
-static void append(Text *text, const char *format,...) pg_attribute_printf(2, 3);
-static void append_months(Text *text, const RuleRecur *recur);
+static void say_recur(Sentence *sentence, const Rule *rule);
+static void say_time_parts(Sentence *sentence, const RuleRecur *recur, bool knows_all);
+static void say_days(Sentence *sentence, const RuleRecur *recur);
+static void say_weekdays(Sentence *sentence, const RuleRecur *recur);
+static void say_days_of_month(Sentence *sentence, const RuleRecur *recur, const char *last);
+static void say_months(Sentence *sentence, const char *before, const RuleRecur *recur);
+static void say_frequency(Sentence *sentence, const RuleRecur *recur);
+static void say_conditions(Sentence *sentence, const RuleRecur *recur);
+static void say_bounds(Sentence *sentence, const Rule *rule);
+static void say_dates(Sentence *sentence, const Rule *rule);
+static void say_excluded(Sentence *sentence, const Rule *rule);
+static void say_range(Sentence *sentence, const pg_tz *zone, RuleRange range);
 
-static void
-append(Text *text, const char *format,...)
+void
+say_rule(Sentence *sentence, const Rule *rule)
 {
-	va_list		args;
-	int			length;
-
-	va_start(args, format);
-	length = vsnprintf(text->buffer + text->length, text->size - text->length, format, args);
-	va_end(args);
-	text->length = Min(text->length + Max(length, 0), text->size - 1);
-}
-
-/* Appends a word that something new starts with. */
-static void
-begin(Text *text, const char *word)
-{
-	append(text, "%s%s", text->length > 0 ? " " : "", word);
-}
-
-/* Appends what stands before the next item. */
-static Text *
-next_item(List *list)
-{
-	list->left--;
-	if (list->has_items)
-		append(list->text, list->left > 0 ? ", " : " and ");
-	list->has_items = true;
-	return list->text;
-}
-
-static void
-append_numbers(Text *text, const char *before, uint64 set)
-{
-	List		list = {text, pg_popcount64(set)};
-
-	begin(text, before);
-	append(text, list.left > 1 ? "s " : " ");
-	for (; set != 0; set &= set - 1)
-		append(next_item(&list), "%d", pg_rightmost_one_pos64(set));
-}
-
-/* "1st", "22nd"; counted from the end "last", "2nd to last". */
-static void
-append_ordinal(Text *text, int n, int side)
-{
-	static const char *const endings[] = {"th", "st", "nd", "rd"};
-	bool		is_teen = n / 10 % 10 == 1;
-
-	if (side == RULE_FROM_END && n == 1)
-		append(text, "last");
-	else
-		append(text, "%d%s%s", n, endings[is_teen || n % 10 > 3 ? 0 : n % 10],
-			   side == RULE_FROM_END ? " to last" : "");
-}
-
-/* "the 1st, 15th and last": sets[side] has so many words. */
-static void
-append_ordinals(Text *text, const uint64 *from_start, const uint64 *from_end, int words)
-{
-	List		list = {text};
-
-	for (int word = 0; word < words; word++)
-		list.left += pg_popcount64(from_start[word]) + pg_popcount64(from_end[word]);
-	append(text, "the ");
-	for (int n = 1; n < words * 64; n++)
+	if (rule->has_recur)
 	{
-		if ((from_start[n / 64] >> (n % 64) & 1) != 0)
-			append_ordinal(next_item(&list), n, RULE_FROM_START);
+		say_recur(sentence, rule);
+		say_bounds(sentence, rule);
 	}
-	for (int n = words * 64 - 1; n > 0; n--)
+	if (rule->date_count > 0)
 	{
-		if ((from_end[n / 64] >> (n % 64) & 1) != 0)
-			append_ordinal(next_item(&list), n, RULE_FROM_END);
+		say(sentence, "%s", rule->has_recur ? ", and also on " : "on ");
+		say_dates(sentence, rule);
 	}
-}
-
-/* "Monday, the 2nd Tuesday and the last Friday": weeks start on Monday here. */
-static void
-append_weekdays(Text *text, const RuleRecur *recur)
-{
-	List		list = {text, pg_popcount64(recur->weekdays)};
-
-	for (int weekday = 0; weekday < 7; weekday++)
-		list.left += pg_popcount64(recur->nth_weekdays[RULE_FROM_START][weekday]) +
-			pg_popcount64(recur->nth_weekdays[RULE_FROM_END][weekday]);
-	for (int i = 1; i <= 7; i++)
-	{
-		int			weekday = i % 7;
-
-		if ((recur->weekdays >> weekday & 1) != 0)
-			append(next_item(&list), "%s", weekday_names[weekday]);
-		for (int n = 1; n <= 106; n++)
-		{
-			int			side = n > 53 ? RULE_FROM_END : RULE_FROM_START;
-			int			nth = side == RULE_FROM_END ? 107 - n : n;
-
-			if ((recur->nth_weekdays[side][weekday] >> nth & 1) == 0)
-				continue;
-			append(next_item(&list), "the ");
-			append_ordinal(text, nth, side);
-			append(text, " %s", weekday_names[weekday]);
-		}
-	}
-}
-
-/* "09:30 and 17:30", if that is short; else hours, minutes and seconds apart. */
-static void
-append_times(Text *text, const RuleRecur *recur)
-{
-	List		list = {text, pg_popcount64(recur->hours) * pg_popcount64(recur->minutes) *
-	pg_popcount64(recur->seconds)};
-
-	if (list.left > LISTED_TIMES_MAX)
-	{
-		append_numbers(text, "in hour", recur->hours);
-		append_numbers(text, "at minute", recur->minutes);
-		if (recur->seconds != 1)
-			append_numbers(text, "at second", recur->seconds);
-		return;
-	}
-	begin(text, "at ");
-	for (int second = 0; second < CIVIL_DAY && list.left > 0; second++)
-	{
-		if ((recur->hours >> (second / 3600) & 1) == 0 ||
-			(recur->minutes >> (second / 60 % 60) & 1) == 0 ||
-			(recur->seconds >> (second % 60) & 1) == 0)
-			continue;
-		append(next_item(&list), "%02d:%02d", second / 3600, second / 60 % 60);
-		if (recur->seconds != 1)
-			append(text, ":%02d", second % 60);
-	}
-}
-
-/* What is said of times where not all of it is known. */
-static void
-append_known_times(Text *text, const RuleRecur *recur)
-{
-	if (rule_recur_has(recur, RULE_BYSECOND))
-		append_numbers(text, "at second", recur->seconds);
-	if (rule_recur_has(recur, RULE_BYMINUTE))
-		append_numbers(text, "at minute", recur->minutes);
-	if (rule_recur_has(recur, RULE_BYHOUR))
-		append_numbers(text, "in hour", recur->hours);
-}
-
-static void
-append_days(Text *text, const RuleRecur *recur)
-{
-	const char *on = "on ";
-
-	if (rule_recur_has(recur, RULE_BYDAY))
-	{
-		begin(text, on);
-		append_weekdays(text, recur);
-		on = "if it is ";
-	}
-	if (rule_recur_has(recur, RULE_BYMONTHDAY))
-	{
-		uint64		from_start = recur->monthdays[RULE_FROM_START];
-		uint64		from_end = recur->monthdays[RULE_FROM_END];
-
-		begin(text, on);
-		append_ordinals(text, &from_start, &from_end, 1);
-		append(text, recur->frequency == RULE_MONTHLY ? " day" : " day of the month");
-		on = "if it is ";
-	}
-	if (rule_recur_has(recur, RULE_BYYEARDAY))
-	{
-		begin(text, on);
-		append_ordinals(text, recur->yeardays[RULE_FROM_START], recur->yeardays[RULE_FROM_END],
-						RULE_WORDS);
-		append(text, rule_counts_in_year(recur) ? " day" : " day of the year");
-	}
-	if (rule_recur_has(recur, RULE_BYWEEKNO))
-	{
-		begin(text, "in ");
-		append_ordinals(text, &recur->weeks[RULE_FROM_START], &recur->weeks[RULE_FROM_END], 1);
-		append(text, " week");
-	}
-	append_months(text, recur);
-}
-
-static void
-append_months(Text *text, const RuleRecur *recur)
-{
-	List		list = {text, pg_popcount64(recur->months)};
-
-	if (!rule_recur_has(recur, RULE_BYMONTH))
-		return;
-	begin(text, "in ");
-	for (int month = 1; month <= 12; month++)
-	{
-		if ((recur->months >> month & 1) != 0)
-			append(next_item(&list), "%s", month_names[month]);
-	}
-}
-
-/* "every 2 weeks", "of every 2nd month". */
-static void
-append_period(Text *text, const RuleRecur *recur)
-{
-	const char *unit = units[recur->frequency];
-
-	begin(text, recur->frequency >= RULE_MONTHLY && text->length > 0 ? "of every " : "every ");
-	if (recur->interval == 1)
-		append(text, "%s", unit);
-	else if (recur->frequency >= RULE_MONTHLY)
-	{
-		append_ordinal(text, recur->interval, RULE_FROM_START);
-		append(text, " %s", unit);
-	}
-	else
-		append(text, "%d %ss", recur->interval, unit);
-}
-
-/* What counts weeks or picks from what has been said. */
-static void
-append_conditions(Text *text, const RuleRecur *recur)
-{
-	bool		counts_weeks = recur->frequency == RULE_WEEKLY &&
-		(recur->interval > 1 || rule_recur_has(recur, RULE_BYSETPOS));
-
-	if (recur->week_start != 1 && (counts_weeks || rule_recur_has(recur, RULE_BYWEEKNO)))
-		append(text, ", where weeks start on %s", weekday_names[recur->week_start]);
-	if (rule_recur_has(recur, RULE_BYSETPOS))
-	{
-		append(text, ", only ");
-		append_ordinals(text, recur->positions[RULE_FROM_START], recur->positions[RULE_FROM_END],
-						RULE_WORDS);
-		append(text, " of these in each %s", units[recur->frequency]);
-	}
-}
-
-static void
-append_civil(Text *text, int64 civil)
-{
-	int64		day = floor_divide(civil, CIVIL_DAY);
-	CivilDate	date = civil_date(day);
-	int			second = (int) (civil - day * CIVIL_DAY);
-
-	append(text, "%d %.3s %d %02d:%02d", date.day, month_names[date.month], (int) date.year,
-		   second / 3600, second / 60 % 60);
-	if (second % 60 != 0)
-		append(text, ":%02d", second % 60);
+	if (rule->excluded_count > 0)
+		say_excluded(sentence, rule);
 }
 
 /* DTSTART says the rest of what the parts leave open, but not for shorter ones than days. */
 static void
-append_recur(Text *text, const Rule *rule)
+say_recur(Sentence *sentence, const Rule *rule)
 {
 	const RuleRecur *recur = &rule->recur;
 	const int	all_times = 1 << RULE_BYHOUR | 1 << RULE_BYMINUTE | 1 << RULE_BYSECOND;
 	bool		is_daily = recur->frequency >= RULE_DAILY;
 	bool		knows_start = is_daily && rule->has_start;
+	bool		knows_times = knows_start || (recur->given & all_times) == all_times;
 	RuleExpansion expansion;
 
 	rule_expand(&expansion, recur, rule->start);
-	if (knows_start || (is_daily && (recur->given & all_times) == all_times))
-		append_times(text, &expansion.recur);
-	else if (is_daily)
-		append_known_times(text, recur);
-
+	if (is_daily && !(knows_times && say_times(sentence, expansion.recur.hours,
+											   expansion.recur.minutes,
+											   expansion.recur.seconds)))
+		say_time_parts(sentence, knows_times ? &expansion.recur : recur, knows_times);
 	if (recur->frequency < RULE_MONTHLY)
-		append_period(text, recur);
+		say_frequency(sentence, recur);
 	if (!is_daily)
-		append_known_times(text, recur);
-	append_days(text, knows_start ? &expansion.recur : recur);
-	if (recur->frequency >= RULE_MONTHLY)
-		append_period(text, recur);
-	append_conditions(text, recur);
+		say_time_parts(sentence, recur, false);
+	say_days(sentence, knows_start ? &expansion.recur : recur);
+	say_conditions(sentence, recur);
+}
+
+/* Says a word that something new starts with. */
+static void
+begin(Sentence *sentence, const char *word)
+{
+	say(sentence, "%s%s", sentence->length > 0 ? " " : "", word);
+}
+
+/* ------------------------------------------------------------------------
+ * Times of the day
+ * ------------------------------------------------------------------------ */
+
+/* "at second 30 of minutes 0 to 5 of hour 9", or some of that. */
+static void
+say_time_parts(Sentence *sentence, const RuleRecur *recur, bool knows_all)
+{
+	const struct
+	{
+		RulePart	part;
+		uint64		set;
+		int			max;
+		const char *name;
+	}			fields[] = {
+		{RULE_BYSECOND, recur->seconds, 59, "second"},
+		{RULE_BYMINUTE, recur->minutes, 59, "minute"},
+		{RULE_BYHOUR, recur->hours, 23, "hour"}
+	};
+	bool		has_finer = false;
+
+	for (int i = 0; i < (int) lengthof(fields); i++)
+	{
+		bool		is_second_0 = fields[i].part == RULE_BYSECOND && fields[i].set == 1;
+
+		if (knows_all ? is_second_0 : !rule_recur_has(recur, fields[i].part))
+			continue;
+		begin(sentence, has_finer ? "of " : fields[i].part == RULE_BYHOUR ? "in " : "at ");
+		say(sentence, "%s%s ", fields[i].name, pg_popcount64(fields[i].set) > 1 ? "s" : "");
+		say_set(sentence, fields[i].set, 0, fields[i].max, say_number);
+		has_finer = true;
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Days
+ * ------------------------------------------------------------------------ */
+
+/* Counted from the end: "last", "2nd to last". */
+static void
+say_place(Sentence *sentence, int n, int side)
+{
+	if (side == RULE_FROM_START || n > 1)
+		say_ordinal(sentence, n);
+	if (side == RULE_FROM_END)
+		say(sentence, "%slast", n > 1 ? " to " : "");
+}
+
+/* "the 1st, 15th and last": the sets have so many words; last stands before the last. */
+static void
+say_places(Sentence *sentence, const uint64 *from_start, const uint64 *from_end, int words,
+		   const char *last)
+{
+	Items		items = {sentence, last};
+
+	for (int word = 0; word < words; word++)
+		items.left += pg_popcount64(from_start[word]) + pg_popcount64(from_end[word]);
+	say(sentence, "the ");
+	for (int n = 1; n < words * 64; n++)
+	{
+		if ((from_start[n / 64] >> (n % 64) & 1) != 0)
+			say_place(say_next(&items), n, RULE_FROM_START);
+	}
+	for (int n = words * 64 - 1; n > 0; n--)
+	{
+		if ((from_end[n / 64] >> (n % 64) & 1) != 0)
+			say_place(say_next(&items), n, RULE_FROM_END);
+	}
+}
+
+/* Which days, and of which months and years. */
+static void
+say_days(Sentence *sentence, const RuleRecur *recur)
+{
+	const char *on = "on ";
+	const char *last = " and ";
+
+	if (rule_recur_has(recur, RULE_BYDAY))
+	{
+		begin(sentence, on);
+		say_weekdays(sentence, recur);
+		on = "if it is ";
+		last = " or ";
+	}
+	if (rule_recur_has(recur, RULE_BYMONTHDAY))
+	{
+		begin(sentence, on);
+		say_days_of_month(sentence, recur, last);
+		on = "if it is ";
+		last = " or ";
+	}
+	if (rule_recur_has(recur, RULE_BYYEARDAY))
+	{
+		begin(sentence, on);
+		say_places(sentence, recur->yeardays[RULE_FROM_START], recur->yeardays[RULE_FROM_END],
+				   RULE_WORDS, last);
+		say(sentence, "%s", rule_counts_in_year(recur) ? " day" : " day of the year");
+	}
+	if (rule_recur_has(recur, RULE_BYWEEKNO))
+	{
+		begin(sentence, "in ");
+		say_places(sentence, &recur->weeks[RULE_FROM_START], &recur->weeks[RULE_FROM_END], 1,
+				   " and ");
+		say(sentence, " week");
+	}
+	if (recur->frequency == RULE_MONTHLY)
+		say_frequency(sentence, recur);
+	if (!rule_recur_has(recur, RULE_BYMONTHDAY) || recur->frequency == RULE_MONTHLY)
+		say_months(sentence, "in ", recur);
+	if (recur->frequency == RULE_YEARLY)
+		say_frequency(sentence, recur);
+}
+
+/* "Monday to Friday, the 2nd Saturday and the last Sunday"; weeks start on Monday. */
+static void
+say_weekdays(Sentence *sentence, const RuleRecur *recur)
+{
+	uint64		week = week_from_monday(recur->weekdays);
+	Items		items = {sentence, " and ", count_ranges(week, 1, 7)};
+
+	for (int weekday = 0; weekday < 7; weekday++)
+		items.left += pg_popcount64(recur->nth_weekdays[RULE_FROM_START][weekday]) +
+			pg_popcount64(recur->nth_weekdays[RULE_FROM_END][weekday]);
+	say_ranges(&items, week, 1, 7, say_weekday);
+	for (int i = 0; i < 2 * NTH_MAX * 7; i++)
+	{
+		int			weekday = (i + 1) % 7;
+		int			side = i < NTH_MAX * 7 ? RULE_FROM_START : RULE_FROM_END;
+		int			n = side == RULE_FROM_START ? i / 7 + 1 : 2 * NTH_MAX - i / 7;
+
+		if ((recur->nth_weekdays[side][weekday] >> n & 1) == 0)
+			continue;
+		say(say_next(&items), "the ");
+		say_place(sentence, n, side);
+		say(sentence, " ");
+		say_weekday(sentence, weekday);
+	}
+}
+
+/* "the 1st and last day of January": of a month's frequency, that is said elsewhere. */
+static void
+say_days_of_month(Sentence *sentence, const RuleRecur *recur, const char *last)
+{
+	uint64		from_start = recur->monthdays[RULE_FROM_START];
+	uint64		from_end = recur->monthdays[RULE_FROM_END];
+
+	say_places(sentence, &from_start, &from_end, 1, last);
+	say(sentence, " day");
+	if (recur->frequency == RULE_MONTHLY)
+		return;
+	if (rule_recur_has(recur, RULE_BYMONTH))
+		say_months(sentence, "of ", recur);
+	else
+		say(sentence, " of the month");
 }
 
 static void
-append_bounds(Text *text, const Rule *rule)
+say_months(Sentence *sentence, const char *before, const RuleRecur *recur)
 {
-	if (rule->has_start)
+	if (!rule_recur_has(recur, RULE_BYMONTH))
+		return;
+	begin(sentence, before);
+	say_set(sentence, recur->months, 1, 12, say_month);
+}
+
+/* ------------------------------------------------------------------------
+ * How often, and what bounds it
+ * ------------------------------------------------------------------------ */
+
+/* "every 2 weeks", "of every 2nd month" */
+static void
+say_frequency(Sentence *sentence, const RuleRecur *recur)
+{
+	const char *unit = units[recur->frequency];
+
+	begin(sentence, recur->frequency >= RULE_MONTHLY && sentence->length > 0 ?
+		  "of every " : "every ");
+	if (recur->interval == 1)
+		say(sentence, "%s", unit);
+	else if (recur->frequency >= RULE_MONTHLY)
 	{
-		append(text, ", from ");
-		append_civil(text, rule->start);
-		append(text, " on");
+		say_ordinal(sentence, recur->interval);
+		say(sentence, " %s", unit);
 	}
-	if (rule->recur.count > 0)
-		append(text, ", %d time%s", rule->recur.count, rule->recur.count > 1 ? "s" : "");
-	if (rule->until != PG_INT64_MAX)
+	else
+		say_amount(sentence, recur->interval, unit);
+}
+
+/* What counts weeks, or picks from what has been said. */
+static void
+say_conditions(Sentence *sentence, const RuleRecur *recur)
+{
+	bool		counts_weeks = recur->frequency == RULE_WEEKLY &&
+		(recur->interval > 1 || rule_recur_has(recur, RULE_BYSETPOS));
+
+	if (recur->week_start != 1 && (counts_weeks || rule_recur_has(recur, RULE_BYWEEKNO)))
 	{
-		append(text, ", until ");
-		append_civil(text, zone_civil(rule->zone, rule->until));
+		say(sentence, ", where weeks start on ");
+		say_weekday(sentence, recur->week_start);
+	}
+	if (rule_recur_has(recur, RULE_BYSETPOS))
+	{
+		say(sentence, ", only ");
+		say_places(sentence, recur->positions[RULE_FROM_START], recur->positions[RULE_FROM_END],
+				   RULE_WORDS, " and ");
+		say(sentence, " of these in each %s", units[recur->frequency]);
 	}
 }
 
-void
-rule_explain(const Rule *rule, char *buffer, size_t size)
+/* Is it the last second of a day? */
+static bool
+is_end_of_day(const pg_tz *zone, int64 instant)
 {
-	Text		text = {buffer, size, 0};
+	return floor_divide(zone_civil(zone, instant), CIVIL_DAY) <
+		floor_divide(zone_civil(zone, instant + 1), CIVIL_DAY);
+}
 
-	buffer[0] = '\0';
-	if (rule->has_recur)
+static void
+say_bounds(Sentence *sentence, const Rule *rule)
+{
+	if (rule->has_start)
 	{
-		append_recur(&text, rule);
-		append_bounds(&text, rule);
+		int64		day = floor_divide(rule->start, CIVIL_DAY);
+
+		say(sentence, ", from ");
+		say_date(sentence, day);
+		say(sentence, " at ");
+		say_time(sentence, (int) (rule->start - day * CIVIL_DAY));
+		say(sentence, " on");
 	}
-	if (rule->date_count > 0)
-		append(&text, rule->has_recur ? ", and also on " : "on ");
-	if (rule->date_count == 1)
-		append_civil(&text, zone_civil(rule->zone, rule->dates[0]));
-	else if (rule->date_count > 1)
-		append(&text, "%d dates", rule->date_count);
-	if (rule->excluded_count > 0)
-		append(&text, ", except where excluded");
+	else
+		say(sentence, ", counted from its start");
+	if (rule->recur.count > 0)
+	{
+		say(sentence, ", ");
+		say_amount(sentence, rule->recur.count, "time");
+	}
+	if (rule->until == PG_INT64_MAX)
+		return;
+	say(sentence, ", until ");
+	if (is_end_of_day(rule->zone, rule->until))
+		say_date(sentence, floor_divide(zone_civil(rule->zone, rule->until), CIVIL_DAY));
+	else
+		say_instant(sentence, rule->zone, rule->until);
+}
+
+/* Few dates are listed; of more, the number is said. */
+static void
+say_dates(Sentence *sentence, const Rule *rule)
+{
+	Items		items = {sentence, " and ", rule->date_count};
+
+	if (rule->date_count > DATES_MAX)
+		say_amount(sentence, rule->date_count, "date");
+	else
+	{
+		for (int i = 0; i < rule->date_count; i++)
+			say_instant(say_next(&items), rule->zone, rule->dates[i]);
+	}
+}
+
+static void
+say_excluded(Sentence *sentence, const Rule *rule)
+{
+	Items		items = {sentence, " and ", rule->excluded_count};
+
+	say(sentence, ", except on ");
+	if (rule->excluded_count > DATES_MAX)
+		say_amount(sentence, rule->excluded_count, "date");
+	else
+	{
+		for (int i = 0; i < rule->excluded_count; i++)
+			say_range(say_next(&items), rule->zone, rule->excluded[i]);
+	}
+}
+
+/* One instant, whole days, or what both make together. */
+static void
+say_range(Sentence *sentence, const pg_tz *zone, RuleRange range)
+{
+	int64		first = floor_divide(zone_civil(zone, range.start), CIVIL_DAY);
+	int64		last = floor_divide(zone_civil(zone, range.end - 1), CIVIL_DAY);
+	bool		is_days = is_end_of_day(zone, range.start - 1) && is_end_of_day(zone, range.end - 1);
+
+	if (is_days)
+		say_date(sentence, first);
+	else
+		say_instant(sentence, zone, range.start);
+	if (is_days ? last == first : range.end == range.start + 1)
+		return;
+	say(sentence, " to ");
+	if (is_days)
+		say_date(sentence, last);
+	else
+		say_instant(sentence, zone, range.end - 1);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rule_explain.h
- *	  What a calendar rule means, in English.
+ *	  What a calendar rule means, in English. For explain.c only.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,12 +10,10 @@
 
 #include "postgres.h"
 
+#include "time/english.h"
 #include "time/rule.h"
 
-/*
- * Writes for example "at 09:30 on the last Friday of every month, 10 times":
- * all that the rule says, but its time zone. What does not fit is cut off.
- */
-extern void rule_explain(const Rule *rule, char *buffer, size_t size);
+/* All that the rule says, but its time zone. */
+extern void say_rule(Sentence *sentence, const Rule *rule);
 
 #endif							/* TASKLY_RULE_EXPLAIN_H */

@@ -39,7 +39,6 @@ schedule_error(ScheduleError *error, const char *format,...)
 {
 	va_list		args;
 
-	error->unsupported = false;
 	error->detail[0] = '\0';
 	error->hint[0] = '\0';
 	va_start(args, format);

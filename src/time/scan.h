@@ -16,7 +16,6 @@
 /* Why a text was refused. An empty detail or hint says nothing. */
 typedef struct ScheduleError
 {
-	bool		unsupported;	/* a known form that is not built yet */
 	char		message[256];
 	char		detail[256];
 	char		hint[256];

@@ -19,6 +19,7 @@ static bool parse_by_form(const char *text, const pg_tz *zone,
 static bool parse_every(const char *text, const char *at,
 						Schedule *result, ScheduleError *error);
 static bool read_after_finish(const char **cursor);
+static bool refuse_day(Part word, ScheduleError *error);
 static bool refuse_rest(ScheduleKind kind, const char *rest, ScheduleError *error);
 static bool check_period(Part text, const Period *period, ScheduleError *error);
 static bool check_window(Part text, const Schedule *schedule, ScheduleError *error);
@@ -75,7 +76,7 @@ parse_every(const char *text, const char *at, Schedule *result, ScheduleError *e
 	if (at > text && is_letter(*at))
 	{
 		if (!period_parse_unit(&at, &result->period, error))
-			return false;
+			return refuse_day(next_word(at), error);
 	}
 	else if (!period_parse(&at, &result->period, error))
 		return false;
@@ -103,13 +104,33 @@ read_after_finish(const char **cursor)
 	return true;
 }
 
+/* "every monday": it was refused as a unit already. */
+static bool
+refuse_day(Part word, ScheduleError *error)
+{
+	if (!window_is_day(word))
+		return false;
+	return schedule_error_hint(error,
+							   "Use cron fields for days of the week, such as \"0 9 * * mon\" for each Monday at 9:00.");
+}
+
 static bool
 refuse_rest(ScheduleKind kind, const char *rest, ScheduleError *error)
 {
+	Part		word = next_word(rest);
+
+	if (part_is(word, "after") && kind == SCHEDULE_EVERY)
+	{
+		schedule_error(error, "invalid word after \"after\" in schedule: \"%s\"",
+					   part_text(next_token(skip_spaces(word.end))).text);
+		return schedule_error_hint(error, "Use \"after finish\" to count from the end of the last run.");
+	}
 	schedule_error(error, "invalid word after interval in schedule: \"%s\"",
 				   part_text(next_token(rest)).text);
 	if (kind == SCHEDULE_AFTER_FINISH)
 		return schedule_error_detail(error, "Nothing follows \"after finish\".");
+	if (part_is(word, "at"))
+		schedule_error_hint(error, "Use cron fields for times of the day, such as \"0 9 * * *\" for 9:00.");
 	return schedule_error_detail(error,
 								 "An interval is followed by \"after finish\", \"between 09:00 and 17:00\", \"on mon-fri\", both of these, or nothing.");
 }

@@ -29,6 +29,9 @@ typedef struct Window
  */
 extern bool window_parse(const char **cursor, Window *result, ScheduleError *error);
 
+/* Is it a word for days of the week: "monday", "mon", "weekdays"? */
+extern bool window_is_day(Part word);
+
 /*
  * An interval in windows: when each opens, and at each interval after that, up
  * to and including when it closes. The interval is shorter than a day. Times of

@@ -187,6 +187,14 @@ parse_days(const char **cursor, Window *window, ScheduleError *error)
 	}
 }
 
+bool
+window_is_day(Part word)
+{
+	uint8		days = 0;
+
+	return parse_day_part(word.start, &days) != NULL;
+}
+
 /* Adds a part to the days; NULL: it is none. */
 static const char *
 parse_day_part(const char *at, uint8 *days)

@@ -29,6 +29,7 @@ struct pg_tz
 		int64		at;
 		long int	offset;
 	}			changes[FAKE_CHANGES];
+	const char *name;			/* NULL: UTC */
 };
 
 /* How often a zone was asked: what most of the time goes into. */
@@ -59,6 +60,12 @@ pg_next_dst_boundary(const pg_time_t *timep, long int *before_gmtoff, int *befor
 	*boundary = tz->changes[next].at;
 	*after_gmtoff = tz->changes[next].offset;
 	return 1;
+}
+
+const char *
+pg_get_timezone_name(pg_tz *tz)
+{
+	return tz->name ? tz->name : "UTC";
 }
 
 /* Adds a change, at an instant that counts from 2000 and is later than those before. */
@@ -98,6 +105,7 @@ fake_new_york(void)
 
 	if (zone.count > 0)
 		return &zone;
+	zone.name = "America/New_York";
 	zone.offset = -5 * 3600;
 	for (int year = 1987; year <= 2040; year++)
 	{
