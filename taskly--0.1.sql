@@ -1035,19 +1035,21 @@ COMMENT ON COLUMN taskly.tasks.altered_at IS 'when its definition changed last';
 
 CREATE FUNCTION taskly.upcoming_occurrences(
 	until timestamptz,
-	since timestamptz
+	since timestamptz,
+	task text
 ) RETURNS TABLE (
 	scheduled_for timestamptz,
 	task_id bigint
 )
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'taskly_upcoming_occurrences_v1';
-COMMENT ON FUNCTION taskly.upcoming_occurrences(timestamptz, timestamptz)
+COMMENT ON FUNCTION taskly.upcoming_occurrences(timestamptz, timestamptz, text)
 	IS 'What taskly.upcoming() shows, without the names.';
 
 CREATE FUNCTION taskly.upcoming(
 	until timestamptz,
-	since timestamptz DEFAULT pg_catalog.now()
+	since timestamptz DEFAULT pg_catalog.now(),
+	only_task text DEFAULT NULL
 ) RETURNS TABLE (
 	scheduled_for timestamptz,
 	task_id bigint,
@@ -1057,12 +1059,12 @@ CREATE FUNCTION taskly.upcoming(
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 AS $$
 	SELECT u.scheduled_for, u.task_id, t.name, t.owner
-	FROM taskly.upcoming_occurrences(until, since) u
+	FROM taskly.upcoming_occurrences(until, since, only_task) u
 		JOIN taskly.tasks t ON t.task_id OPERATOR(pg_catalog.=) u.task_id
 	ORDER BY 1, 2
 $$;
-COMMENT ON FUNCTION taskly.upcoming(timestamptz, timestamptz)
-	IS 'Occurrences that will be due from since up to until, both included, of the tasks that the caller may see: in order, with jitter, days off, ends_at and max_runs, as the leader will compute them. Paused tasks have none; of a task "after finish" the next is known only while it does not run. Overlap is not foreseen: see taskly.simulate(). At most 1000000 rows. Errors: 22023 an instant is infinite, or since is not before until; 54000 too many rows.';
+COMMENT ON FUNCTION taskly.upcoming(timestamptz, timestamptz, text)
+	IS 'Occurrences that will be due from since up to until, both included, of the tasks that the caller may see, or of those with one name (only_task): in order, with jitter, days off, ends_at and max_runs, as the leader will compute them. Paused tasks have none; of a task "after finish" the next is known only while it does not run. Overlap is not foreseen: see taskly.simulate(). At most 1000000 rows. Errors: 22023 an instant is infinite, or since is not before until; 42704 no such task with a schedule, or not the caller''s to see; 54000 too many rows.';
 
 CREATE VIEW taskly.runs WITH (security_barrier) AS
 SELECT

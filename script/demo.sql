@@ -82,9 +82,9 @@ CALL wait_until($$SELECT count(*) > 0 FROM taskly.runs WHERE task = 'one-shot' A
 \echo '== taskly.tasks'
 SELECT name, schedule, next_fire, last_status, runs, failures FROM taskly.tasks ORDER BY name;
 
-\echo '== What is upcoming, less the two that run every few seconds'
-SELECT scheduled_for, task FROM taskly.upcoming(now() + interval '40 days')
-WHERE task NOT IN ('heartbeat', 'tidy') ORDER BY 1 LIMIT 8;
+\echo '== What is upcoming: in the next three seconds, and of one task'
+SELECT scheduled_for, task FROM taskly.upcoming(now() + interval '3 seconds');
+SELECT scheduled_for, task FROM taskly.upcoming(now() + interval '100 days', only_task => 'payroll');
 
 \echo '== taskly.runs: the newest 20, less the parcels'
 SELECT run_id, task, status, attempt, to_char(started_at, 'HH24:MI:SS.MS') AS started,

@@ -182,6 +182,8 @@ typedef struct Upcoming
 {
 	TimestampTz since;
 	bool		reads_all;
+	const char *task;			/* NULL: all tasks */
+	bool		is_found;
 } Upcoming;
 
 /* What comes due before since is not asked for, but counts for max_runs. */
@@ -210,13 +212,17 @@ has_known_next(const ScheduledTask *task)
 static void
 receive_task(const TaskRow *row, void *arg)
 {
-	const Upcoming *upcoming = arg;
+	Upcoming   *upcoming = arg;
 	ScheduledTask task;
 	ScheduleError error;
 	MemoryContext old_context;
 	bool		is_readable;
 
-	if (row->is_paused || !(upcoming->reads_all || may_read(row->owner)))
+	if ((upcoming->task != NULL && strcmp(row->name, upcoming->task) != 0) ||
+		!(upcoming->reads_all || may_read(row->owner)))
+		return;
+	upcoming->is_found = true;
+	if (row->is_paused)
 		return;
 	old_context = MemoryContextSwitchTo(agenda_context());
 	is_readable = task_scheduled(row, calendar_cache_days(row->calendar_id), &task, &error);
@@ -264,20 +270,20 @@ play_agenda(FunctionCallInfo fcinfo, TimestampTz since, TimestampTz until)
 				ereport(ERROR,
 						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						 errmsg("too many occurrences: more than %d", UPCOMING_MAX),
-						 errhint("Use an earlier until.")));
+						 errhint("Use an earlier until, or name a task.")));
 			put_occurrence(fcinfo, entry);
 		}
 		go_on(entry);
 	}
 }
 
-/* upcoming_occurrences(until, since) RETURNS TABLE (scheduled_for, task_id) */
+/* upcoming_occurrences(until, since, task) RETURNS TABLE (scheduled_for, task_id) */
 Datum
 taskly_upcoming_occurrences_v1(PG_FUNCTION_ARGS)
 {
 	TimestampTz until = required_instant(fcinfo, 0, "until");
 	TimestampTz since = required_instant(fcinfo, 1, "since");
-	Upcoming	upcoming = {since, may_read_all()};
+	Upcoming	upcoming = {since, may_read_all(), arg_text(fcinfo, 2)};
 	HomeRow		home;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "taskly upcoming",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -290,6 +296,11 @@ taskly_upcoming_occurrences_v1(PG_FUNCTION_ARGS)
 	if (home_store_read(&home))
 		(void) task_store_read_scheduled(home.home_id, 0, PG_INT64_MAX, receive_task, &upcoming);
 	pop_newest_snapshot();
+	if (upcoming.task != NULL && !upcoming.is_found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("task \"%s\" does not exist", upcoming.task),
+				 errdetail("Asked for is one with a schedule.")));
 	play_agenda(fcinfo, since, until);
 	MemoryContextDelete(context);
 	return (Datum) 0;

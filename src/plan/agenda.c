@@ -28,6 +28,7 @@ static MemoryContext entries_context = NULL;
 static pairingheap fires;
 static dlist_head ahead = DLIST_STATIC_INIT(ahead);
 static int64 lead_us = 0;
+static uint32 reading = 0;
 
 #define entry_of(heap_node) \
 	pairingheap_container(AgendaEntry, node, (pairingheap_node *) (heap_node))
@@ -252,6 +253,7 @@ agenda_put(const ScheduledTask *task, TimestampTz now)
 	}
 	entry->task = *task;
 	entry->task.last_finished_at = last_finished_at;
+	entry->reading = reading;
 	entry->waits_for_finish = false;
 	entry->catch_up_until = DT_NOBEGIN;
 	entry->next_fire = next_of(entry);
@@ -274,6 +276,26 @@ agenda_remove(int64 task_id)
 	pairingheap_remove(&fires, &entry->node);
 	schedule_free(&entry->task.timetable.schedule);
 	(void) hash_search(entries, &task_id, HASH_REMOVE, NULL);
+}
+
+void
+agenda_begin_reading(void)
+{
+	reading++;
+}
+
+void
+agenda_end_reading(void)
+{
+	HASH_SEQ_STATUS scan;
+	AgendaEntry *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->reading != reading)
+			agenda_remove(entry->task.task_id);
+	}
 }
 
 void

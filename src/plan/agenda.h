@@ -22,6 +22,7 @@ typedef struct AgendaEntry
 	TimestampTz passed_until;	/* what was missed up to here is given up */
 	int64		missed;			/* of that: not yet counted in its row */
 	bool		waits_for_finish;	/* of a run; then it is due at once */
+	uint32		reading;		/* in which it was put last */
 	bool		is_ahead;		/* in the list of those that are ahead of the clock */
 	dlist_node	ahead_node;
 	pairingheap_node node;
@@ -52,6 +53,10 @@ extern MemoryContext agenda_context(void);
  */
 extern void agenda_put(const ScheduledTask *task, TimestampTz now);
 extern void agenda_remove(int64 task_id);
+
+/* Around a new reading of all tasks: those that were not put in between are gone. */
+extern void agenda_begin_reading(void);
+extern void agenda_end_reading(void);
 extern AgendaEntry *agenda_find(int64 task_id);
 
 /* The next to look at, NULL: none is due; *next: when the next is (DT_NOEND: never). */

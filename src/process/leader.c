@@ -91,7 +91,7 @@ void
 leader_settings_changed(void)
 {
 	if (am_leader)
-		calendar_cache_refresh(agenda_calendar_changed);
+		calendar_cache_refresh(false, agenda_calendar_changed);
 }
 
 void
@@ -211,24 +211,24 @@ receive_scheduled(const TaskRow *task, void *arg)
 
 /*
  * Some tasks a turn: with very many, dispatch is not to wait for all of them.
- * What changes meanwhile is put into the agenda as always. Returns when to go
- * on.
+ * What changes meanwhile is put into the agenda as always, and what is there
+ * already goes on firing. Returns when to go on.
  */
 static TimestampTz
 load_tasks(TimestampTz now)
 {
 	HomeRow		home;
 
+	if (!needs_tasks && loaded_up_to == PG_INT64_MAX)
+		return DT_NOEND;
+	txn_begin("taskly: load tasks");
 	if (needs_tasks)
 	{
-		agenda_clear();
-		calendar_cache_clear();
+		agenda_begin_reading();
+		calendar_cache_refresh(true, agenda_calendar_changed);
 		loaded_up_to = 0;
 		needs_tasks = false;
 	}
-	if (loaded_up_to == PG_INT64_MAX)
-		return DT_NOEND;
-	txn_begin("taskly: load tasks");
 	if (home_store_read(&home))
 		loaded_up_to = task_store_read_scheduled(home.home_id, loaded_up_to, MAX_LOADS_AT_ONCE,
 												 receive_scheduled, &now);
@@ -237,6 +237,7 @@ load_tasks(TimestampTz now)
 	txn_commit();
 	if (loaded_up_to != PG_INT64_MAX)
 		return now;
+	agenda_end_reading();
 	if (database_is_first_lead(my_entry))
 		agenda_reboot(now);
 	return DT_NOEND;

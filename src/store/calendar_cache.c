@@ -23,31 +23,18 @@ typedef struct CalendarCopy
 static HTAB *copies = NULL;
 static MemoryContext copies_context = NULL;
 
-static void
-make_table(void)
+void
+calendar_cache_init(MemoryContext parent)
 {
 	HASHCTL		control = {0};
 
+	copies_context = AllocSetContextCreate(parent, "taskly calendars",
+										   ALLOCSET_DEFAULT_SIZES);
 	control.keysize = sizeof(int32);
 	control.entrysize = sizeof(CalendarCopy);
 	control.hcxt = copies_context;
 	copies = hash_create("taskly calendars", 16, &control,
 						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-void
-calendar_cache_init(MemoryContext parent)
-{
-	copies_context = AllocSetContextCreate(parent, "taskly calendars",
-										   ALLOCSET_DEFAULT_SIZES);
-	make_table();
-}
-
-void
-calendar_cache_clear(void)
-{
-	MemoryContextReset(copies_context);
-	make_table();
 }
 
 static DaySet *
@@ -82,24 +69,32 @@ calendar_cache_days(int32 calendar_id)
 	return days;
 }
 
+typedef struct Refresh
+{
+	bool		all;
+	CalendarChanged changed;
+} Refresh;
+
 static void
 refresh_one(const CalendarRow *calendar, void *arg)
 {
-	CalendarChanged changed = *(CalendarChanged *) arg;
+	const Refresh *refresh = arg;
 	CalendarCopy *copy = hash_search(copies, &calendar->calendar_id, HASH_FIND, NULL);
 	DaySet	   *old_days;
 
-	if (copy == NULL || copy->version == calendar->version)
+	if (copy == NULL || (copy->version == calendar->version && !refresh->all))
 		return;
 	old_days = copy->days;
 	copy->days = read_days(calendar->calendar_id);
 	copy->version = calendar->version;
-	changed(old_days, copy->days);
+	refresh->changed(old_days, copy->days);
 	pfree(old_days);
 }
 
 void
-calendar_cache_refresh(CalendarChanged changed)
+calendar_cache_refresh(bool all, CalendarChanged changed)
 {
-	calendar_store_read_all(refresh_one, &changed);
+	Refresh		refresh = {all, changed};
+
+	calendar_store_read_all(refresh_one, &refresh);
 }

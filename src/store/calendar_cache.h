@@ -14,17 +14,15 @@
 /* Begin with none; all of its memory is a child of parent. */
 extern void calendar_cache_init(MemoryContext parent);
 
-/* Forget all; nobody points to them any more. */
-extern void calendar_cache_clear(void);
-
 /* The days off of a calendar, read at first; NULL for 0. Lives until it changes. */
 extern const DaySet *calendar_cache_days(int32 calendar_id);
 
 /*
- * Read those again that have changed. changed() is told where the days are now,
- * before the old ones go.
+ * Read those again that have changed; all of them if somebody may have written
+ * rows by hand. changed() is told where the days are now, before the old ones
+ * go.
  */
 typedef void (*CalendarChanged) (const DaySet *old_days, const DaySet *new_days);
-extern void calendar_cache_refresh(CalendarChanged changed);
+extern void calendar_cache_refresh(bool all, CalendarChanged changed);
 
 #endif							/* TASKLY_CALENDAR_CACHE_H */

@@ -1,7 +1,7 @@
 -- Occurrences of schedules, past and to come: backfill() and upcoming().
 
 \ir helper.psql
-SELECT plan(51);
+SELECT plan(53);
 
 SET timezone = 'UTC';
 DROP ROLE IF EXISTS pgtap_one, pgtap_two;
@@ -138,6 +138,9 @@ SELECT is(min(scheduled_for), :'day'::timestamptz + interval '1 day', 'and days 
 SELECT taskly.remove_days('pgtap off', :'day') \g /dev/null
 SELECT is(min(scheduled_for), :'day', 'until they are no more') FROM taskly.upcoming(:'day'::timestamptz + interval '2 days') WHERE task = 'hours';
 
+SELECT is(array_agg(DISTINCT task), '{hours}', 'one task can be asked for')
+FROM taskly.upcoming(:'day'::timestamptz + interval '1 day', only_task => 'hours');
+SELECT throws_ok('SELECT * FROM taskly.upcoming(now() + interval ''1 hour'', only_task => ''none'')', '42704', 'task "none" does not exist', 'if there is one');
 SELECT throws_ok('SELECT * FROM taskly.upcoming(now(), now())', '22023', NULL, 'since is before until');
 SELECT throws_ok('SELECT * FROM taskly.upcoming(''infinity'')', '22023', NULL, 'until is finite');
 SELECT throws_ok('SELECT * FROM taskly.upcoming(NULL)', '22004', NULL, 'and not null');

@@ -440,6 +440,23 @@ test_postpone(void)
 }
 
 static void
+test_reading(void)
+{
+	ScheduledTask kept = task_of(1, "every 10 seconds");
+	ScheduledTask gone = task_of(2, "every 10 seconds");
+
+	kept.missed = MISSED_SKIP;
+	(void) put(&kept, start);
+	(void) put(&gone, start);
+	agenda_begin_reading();
+	ok(put(&kept, start + 15 * SECOND)->next_fire == start + 10 * SECOND,
+	   "what was due while all is read again is not missed");
+	agenda_end_reading();
+	ok(agenda_find(1) != NULL && agenda_find(2) == NULL && agenda_count() == 1, "what was not read is gone");
+	agenda_clear();
+}
+
+static void
 test_lead(void)
 {
 	ScheduledTask every = task_of(1, "every 10 seconds");
@@ -583,6 +600,7 @@ main(void)
 	test_bounds();
 	test_kinds();
 	test_postpone();
+	test_reading();
 	test_lead();
 	test_each_until();
 	test_policy();
