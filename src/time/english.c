@@ -37,12 +37,13 @@ is_in(uint64 set, int value)
 void
 say(Sentence *sentence, const char *format,...)
 {
-	size_t		at = Min(sentence->length, sentence->size);
+	bool		is_full = sentence->length >= sentence->size;
 	va_list		args;
 	int			length;
 
 	va_start(args, format);
-	length = vsnprintf(sentence->buffer + at, sentence->size - at, format, args);
+	length = vsnprintf(is_full ? NULL : sentence->buffer + sentence->length,
+					   is_full ? 0 : sentence->size - sentence->length, format, args);
 	va_end(args);
 	sentence->length += Max(length, 0);
 }

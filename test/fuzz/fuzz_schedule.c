@@ -22,6 +22,7 @@
 #include "time_zone_fake.h"
 
 #include "time/backoff.h"
+#include "time/explain.h"
 #include "time/schedule.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
@@ -32,6 +33,18 @@ promise(bool kept)
 {
 	if (!kept)
 		abort();
+}
+
+/* It is told whole, in the length that was announced. */
+static void
+check_explanation(const Schedule *schedule)
+{
+	size_t		length = schedule_explain(schedule, NULL, 0);
+	char	   *sentence = malloc(length + 1);
+
+	promise(schedule_explain(schedule, sentence, length + 1) == length &&
+			length > 0 && strlen(sentence) == length);
+	free(sentence);
 }
 
 /* Message, detail and hint are there, short enough, and printable ASCII. */
@@ -108,6 +121,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 
 	if (schedule_parse(text, &zone, &schedule, &error))
 	{
+		check_explanation(&schedule);
 		check_schedule(&schedule, numbers[0], numbers[1]);
 		check_schedule(&schedule, 0, numbers[1] % (INT64CONST(1000) * USECS_PER_DAY));
 		schedule_free(&schedule);
