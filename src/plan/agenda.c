@@ -476,6 +476,20 @@ agenda_skip_until(TimestampTz now)
 }
 
 void
+agenda_downtime_ended(TimestampTz now)
+{
+	HASH_SEQ_STATUS scan;
+	AgendaEntry *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->task.missed == MISSED_SKIP)
+			pass_over(entry, now, true);
+	}
+}
+
+void
 agenda_reboot(TimestampTz now)
 {
 	HASH_SEQ_STATUS scan;

@@ -96,6 +96,9 @@ extern void agenda_calendar_changed(const DaySet *old_days, const DaySet *new_da
 /* Pass over all occurrences before an instant, of schedules that recur. */
 extern void agenda_skip_until(TimestampTz now);
 
+/* Nothing could fire up to now: pass over what tasks skip that was missed. */
+extern void agenda_downtime_ended(TimestampTz now);
+
 /* Make every @reboot entry due. */
 extern void agenda_reboot(TimestampTz now);
 

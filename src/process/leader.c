@@ -56,6 +56,7 @@ static bool am_leader = false;
 static bool needs_tasks = true;
 static int64 loaded_up_to = PG_INT64_MAX;	/* task_id; PG_INT64_MAX: all are loaded */
 static bool was_paused = false;
+static bool was_enabled = true;
 static bool has_told_parked = false;
 
 void
@@ -287,6 +288,9 @@ leader_turn(TimestampTz now)
 	if (was_paused && !intake_is_paused())
 		agenda_skip_until(now);
 	was_paused = intake_is_paused();
+	if (taskly_enabled && !was_enabled)
+		agenda_downtime_ended(now);
+	was_enabled = taskly_enabled;
 	next = DT_NOEND;
 	if (taskly_enabled && !was_paused)
 		next = earlier(rewind_tasks(now), fire_due(now));

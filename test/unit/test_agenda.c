@@ -366,6 +366,9 @@ test_step_forward(void)
 	skip.missed = MISSED_SKIP;
 	(void) put(&once, start);
 	(void) put(&skip, start);
+	agenda_downtime_ended(start + 95 * SECOND);
+	ok(agenda_find(1)->next_fire == start + 10 * SECOND && agenda_find(2)->next_fire == start + 100 * SECOND,
+	   "when nothing could fire, one makes up and another one skips");
 	agenda_clock_stepped(now);
 	ok(agenda_find(1)->next_fire == start + 10 * SECOND, "a step forward is a downtime: one makes up");
 	ok(agenda_find(2)->next_fire == now + 5 * SECOND, "another one skips");
