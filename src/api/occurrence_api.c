@@ -224,7 +224,7 @@ receive_task(const TaskRow *row, void *arg)
 	if (!is_readable || !has_known_next(&task))
 		return;
 	pass_until_since(&task, upcoming->since);
-	agenda_put(&task, upcoming->since - 1);
+	agenda_put(&task, upcoming->since - 1, upcoming->since - 1);
 }
 
 /* The row of an occurrence, in the order of upcoming's columns. */

@@ -48,9 +48,9 @@ extern MemoryContext agenda_context(void);
 
 /*
  * Add or change a task. One that skips missed occurrences and was not known
- * before fires after now only.
+ * before is due after missed_until only, up to which nobody looked.
  */
-extern void agenda_put(const ScheduledTask *task, TimestampTz now);
+extern void agenda_put(const ScheduledTask *task, TimestampTz now, TimestampTz missed_until);
 extern void agenda_remove(int64 task_id);
 extern AgendaEntry *agenda_find(int64 task_id);
 
@@ -88,7 +88,8 @@ extern void agenda_pause(int64 task_id);
 /* The days of a calendar have changed, and are in another place now. */
 extern void agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days);
 
-/* Pass over all occurrences before an instant, of schedules that recur. */
+/* Pass over all occurrences up to an instant, of a task or of all, if they recur. */
+extern void agenda_skip_task(int64 task_id, TimestampTz until);
 extern void agenda_skip_until(TimestampTz now);
 
 /* Make every @reboot entry due. */

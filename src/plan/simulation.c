@@ -94,7 +94,7 @@ simulation_add_task(const SimulatedTask *task, TimestampTz since)
 		scheduled.timetable.anchor = Max(scheduled.timetable.anchor, since);
 	}
 	/* Nothing is missed. */
-	agenda_put(&scheduled, since - 1);
+	agenda_put(&scheduled, since - 1, since - 1);
 }
 
 /* ------------------------------------------------------------------------

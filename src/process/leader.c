@@ -56,6 +56,7 @@ static bool am_leader = false;
 static bool needs_tasks = true;
 static int64 loaded_up_to = PG_INT64_MAX;	/* task_id; PG_INT64_MAX: all are loaded */
 static bool was_paused = false;
+static TimestampTz fired_until = DT_NOEND;	/* all that was due; DT_NOEND: not known */
 static bool has_told_parked = false;
 
 void
@@ -74,7 +75,10 @@ void
 leader_home_changed(bool at_home, int64 term)
 {
 	if (is_at_home && !at_home)
+	{
 		agenda_clear();
+		fired_until = DT_NOEND;
+	}
 	if (!at_home && !has_told_parked)
 		ereport(LOG,
 				(errmsg("taskly: the tasks of database %u are parked, since they were copied from another database",
@@ -101,7 +105,7 @@ leader_forget_tasks(void)
 }
 
 static void
-put_task(const TaskRow *task, TimestampTz now)
+put_task(const TaskRow *task, TimestampTz now, TimestampTz missed_until)
 {
 	ScheduledTask scheduled;
 	ScheduleError error;
@@ -112,7 +116,7 @@ put_task(const TaskRow *task, TimestampTz now)
 	MemoryContextSwitchTo(old_context);
 	if (is_readable)
 	{
-		agenda_put(&scheduled, now);
+		agenda_put(&scheduled, now, missed_until);
 		return;
 	}
 	agenda_remove(task->task_id);
@@ -133,7 +137,7 @@ leader_task_changed(const TaskRow *task, TimestampTz now)
 		!home_store_read(&home) || task->home_id != home.home_id)
 		agenda_remove(task->task_id);
 	else
-		put_task(task, now);
+		put_task(task, now, now);
 }
 
 void
@@ -193,6 +197,7 @@ leader_clock_stepped(int64 step_us, TimestampTz now)
 {
 	if (!am_leader)
 		return;
+	fired_until = DT_NOEND;
 	ereport(LOG,
 			(errmsg("taskly: the clock was set %s by %.3f s",
 					step_us > 0 ? "forward" : "back", fabs(step_us / 1e6))));
@@ -203,10 +208,20 @@ leader_clock_stepped(int64 step_us, TimestampTz now)
  * Becoming leader
  * ------------------------------------------------------------------------ */
 
+typedef struct Loading
+{
+	TimestampTz now;
+	TimestampTz missed_until;	/* what we were about to fire was not missed */
+	TimestampTz skipped_until;	/* a pause makes up nothing */
+} Loading;
+
 static void
 receive_scheduled(const TaskRow *task, void *arg)
 {
-	put_task(task, *(TimestampTz *) arg);
+	const Loading *loading = arg;
+
+	put_task(task, loading->now, loading->missed_until);
+	agenda_skip_task(task->task_id, loading->skipped_until);
 }
 
 /*
@@ -218,6 +233,7 @@ static TimestampTz
 load_tasks(TimestampTz now)
 {
 	HomeRow		home;
+	Loading		loading = {now, Min(now, fired_until)};
 
 	if (needs_tasks)
 	{
@@ -230,8 +246,11 @@ load_tasks(TimestampTz now)
 		return DT_NOEND;
 	txn_begin("taskly: load tasks");
 	if (home_store_read(&home))
+	{
+		loading.skipped_until = Min(now, home.was_paused_until);
 		loaded_up_to = task_store_read_scheduled(home.home_id, loaded_up_to, MAX_LOADS_AT_ONCE,
-												 receive_scheduled, &now);
+												 receive_scheduled, &loading);
+	}
 	else
 		loaded_up_to = PG_INT64_MAX;
 	txn_commit();
@@ -271,6 +290,25 @@ try_to_lead(void)
  * A turn
  * ------------------------------------------------------------------------ */
 
+static TimestampTz
+fire_turn(TimestampTz now, bool is_loaded)
+{
+	TimestampTz next;
+	TimestampTz rewinding;
+
+	if (!taskly_enabled || was_paused)
+	{
+		fired_until = DT_NOEND;
+		return DT_NOEND;
+	}
+	/* First: what was due in the future is due again only when its row has followed. */
+	rewinding = rewind_tasks(now);
+	next = fire_due(now);
+	if (is_loaded && next > now)
+		fired_until = now;
+	return earlier(rewinding, next);
+}
+
 TimestampTz
 leader_turn(TimestampTz now)
 {
@@ -286,9 +324,7 @@ leader_turn(TimestampTz now)
 	if (was_paused && !intake_is_paused())
 		agenda_skip_until(now);
 	was_paused = intake_is_paused();
-	next = DT_NOEND;
-	if (taskly_enabled && !was_paused)
-		next = earlier(rewind_tasks(now), fire_due(now));
+	next = fire_turn(now, loading == DT_NOEND);
 	return earlier(earlier(next, loading), history_turn(my_entry, now));
 }
 
