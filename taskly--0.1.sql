@@ -56,6 +56,7 @@ COMMENT ON TABLE taskly.home IS 'One row: which database these tables belong to 
 COMMENT ON COLUMN taskly.home.home_id IS 'random id; tasks and runs with another id are parked until taskly.adopt()';
 COMMENT ON COLUMN taskly.home.database IS 'OID of the database that this home belongs to; in any other database all is parked';
 COMMENT ON COLUMN taskly.home.term IS 'how often a scheduler has become leader here';
+COMMENT ON COLUMN taskly.home.paused_until IS 'end of the pause of all tasks, NULL: until resume_all(); without paused_at, when the last one ended: what was due before is not made up';
 COMMENT ON COLUMN taskly.home.history_slot IS 'partition of finished_run that is written now, 0 to 15';
 COMMENT ON COLUMN taskly.home.history_since IS 'since when that partition is written';
 

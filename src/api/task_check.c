@@ -415,7 +415,7 @@ set_anchor(TaskDraft *draft)
 	/* Another schedule: occurrences are counted anew. */
 	row->fires = 0;
 	row->anchor = TIMESTAMP_IS_NOBEGIN(row->starts_at) ?
-		GetCurrentTransactionStartTimestamp() : row->starts_at;
+		taskly_transaction_start() : row->starts_at;
 }
 
 static bool

@@ -196,11 +196,15 @@ agenda_ahead(AgendaEntry **result, int max)
 void
 agenda_rewind(AgendaEntry *entry, TimestampTz now)
 {
+	bool		is_rebooted = entry->task.timetable.schedule.kind == SCHEDULE_REBOOT &&
+		entry->next_fire != DT_NOEND;
+
 	set_ahead(entry, false);
 	entry->task.last_fire = now;
 	entry->task.last_finished_at = Min(entry->task.last_finished_at, now);
 	entry->catch_up_until = entry->passed_until = DT_NOBEGIN;
-	set_next(entry, next_of(entry));
+	/* A start of the server that has not fired yet is later than what its row says now. */
+	set_next(entry, is_rebooted ? now + 1 : next_of(entry));
 }
 
 void
@@ -220,9 +224,8 @@ agenda_clock_stepped(TimestampTz now)
 		}
 		if (entry->task.missed == MISSED_SKIP)
 			pass_over(entry, now, true);
-		/* What was postponed was postponed by the old clock. */
-		if (!entry->waits_for_finish)
-			wake_entry_at(entry, entry->next_fire);
+		/* What waits was told until when by the old clock. */
+		wake_entry_at(entry, entry->next_fire);
 	}
 }
 
@@ -245,6 +248,9 @@ agenda_put(const ScheduledTask *task, TimestampTz now)
 		schedule_free(&entry->task.timetable.schedule);
 		/* What we have seen ourselves may be newer than the row. */
 		last_finished_at = Max(last_finished_at, entry->task.last_finished_at);
+		/* The row says where to go on: another schedule, perhaps. */
+		if (task->last_fire != entry->task.last_fire)
+			entry->passed_until = DT_NOBEGIN;
 	}
 	else
 	{
@@ -462,6 +468,15 @@ agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days)
 		entry->task.timetable.excluded = new_days;
 		set_next(entry, next_of(entry));
 	}
+}
+
+void
+agenda_skip_task(int64 task_id, TimestampTz until)
+{
+	AgendaEntry *entry = agenda_find(task_id);
+
+	if (entry != NULL)
+		pass_over(entry, until, false);
 }
 
 void

@@ -93,7 +93,8 @@ extern void agenda_pause(int64 task_id);
 /* The days of a calendar have changed, and are in another place now. */
 extern void agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days);
 
-/* Pass over all occurrences before an instant, of schedules that recur. */
+/* Pass over all occurrences up to an instant, of a task or of all, if they recur. */
+extern void agenda_skip_task(int64 task_id, TimestampTz until);
 extern void agenda_skip_until(TimestampTz now);
 
 /* Nothing could fire up to now: pass over what tasks skip that was missed. */

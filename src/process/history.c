@@ -58,15 +58,20 @@ move_on(int entry, int slot)
 	database_set_history_slot(entry, next_slot);
 }
 
+/* A partition that is written since a time in the future is so from now on: the clock was set back. */
 static void
 check_partition(int entry, TimestampTz now)
 {
 	HomeRow		home;
 
 	txn_begin("taskly: keep history");
-	if (home_store_read(&home) &&
-		(now - home.history_since >= span_us() || is_full(home.history_slot)))
-		move_on(entry, home.history_slot);
+	if (home_store_read(&home))
+	{
+		if (now - home.history_since >= span_us() || is_full(home.history_slot))
+			move_on(entry, home.history_slot);
+		else if (now < home.history_since)
+			home_store_set_history_slot(home.history_slot);
+	}
 	txn_commit();
 }
 

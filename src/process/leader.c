@@ -204,10 +204,19 @@ leader_clock_stepped(int64 step_us, TimestampTz now)
  * Becoming leader
  * ------------------------------------------------------------------------ */
 
+typedef struct Loading
+{
+	TimestampTz now;
+	TimestampTz skipped_until;	/* a pause makes up nothing */
+} Loading;
+
 static void
 receive_scheduled(const TaskRow *task, void *arg)
 {
-	put_task(task, *(TimestampTz *) arg);
+	const Loading *loading = arg;
+
+	put_task(task, loading->now);
+	agenda_skip_task(task->task_id, loading->skipped_until);
 }
 
 /*
@@ -219,6 +228,7 @@ static TimestampTz
 load_tasks(TimestampTz now)
 {
 	HomeRow		home;
+	Loading		loading = {now, DT_NOBEGIN};
 
 	if (!needs_tasks && loaded_up_to == PG_INT64_MAX)
 		return DT_NOEND;
@@ -231,8 +241,11 @@ load_tasks(TimestampTz now)
 		needs_tasks = false;
 	}
 	if (home_store_read(&home))
+	{
+		loading.skipped_until = Min(now, home.was_paused_until);
 		loaded_up_to = task_store_read_scheduled(home.home_id, loaded_up_to, MAX_LOADS_AT_ONCE,
-												 receive_scheduled, &now);
+												 receive_scheduled, &loading);
+	}
 	else
 		loaded_up_to = PG_INT64_MAX;
 	txn_commit();
@@ -273,6 +286,15 @@ try_to_lead(void)
  * A turn
  * ------------------------------------------------------------------------ */
 
+/* First: what was due in the future is due again only when its row has followed. */
+static TimestampTz
+fire_turn(TimestampTz now)
+{
+	TimestampTz rewinding = rewind_tasks(now);
+
+	return earlier(rewinding, fire_due(now));
+}
+
 TimestampTz
 leader_turn(TimestampTz now)
 {
@@ -293,7 +315,7 @@ leader_turn(TimestampTz now)
 	was_enabled = taskly_enabled;
 	next = DT_NOEND;
 	if (taskly_enabled && !was_paused)
-		next = earlier(rewind_tasks(now), fire_due(now));
+		next = fire_turn(now);
 	return earlier(earlier(next, loading), history_turn(my_entry, now));
 }
 

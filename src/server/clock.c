@@ -79,6 +79,12 @@ taskly_now(void)
 }
 
 TimestampTz
+taskly_transaction_start(void)
+{
+	return shifted_wall(GetCurrentTransactionStartTimestamp());
+}
+
+TimestampTz
 taskly_statement_start(void)
 {
 	return shifted_wall(GetCurrentStatementStartTimestamp());

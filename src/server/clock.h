@@ -20,7 +20,8 @@ extern void clock_shmem_init(void);
 /* Wall-clock time now, in microseconds as PostgreSQL counts them. */
 extern PGDLLEXPORT TimestampTz taskly_now(void);
 
-/* When the statement began that this session executes, by the same clock. */
+/* When this session's transaction, and its statement, began, by the same clock. */
+extern TimestampTz taskly_transaction_start(void);
 extern TimestampTz taskly_statement_start(void);
 
 /* An instant of that clock, as the machine's clock counts; DT_NOEND stays. */

@@ -69,6 +69,8 @@ receive_home(HeapTuple row, TupleDesc desc, void *arg)
 	home->history_since = DatumGetTimestampTz(values[4]);
 	home->paused_until = DatumGetTimestampTz(values[6]);
 	home->is_paused = !nulls[5] && home->paused_until > taskly_now();
+	home->was_paused_until = home->is_paused || TIMESTAMP_IS_NOEND(home->paused_until) ?
+		DT_NOBEGIN : home->paused_until;
 }
 
 bool
@@ -114,17 +116,19 @@ home_store_pause(const char *reason, TimestampTz until)
 	(void) store_execute(&set_pause, values, nulls, NULL, NULL);
 }
 
-/* True when a pause was in force until now. */
 bool
 home_store_resume(void)
 {
 	Datum		values[3] = {0};
-	bool		nulls[3] = {true, true, true};
+	bool		nulls[3] = {true, false, true};
 	HomeRow		home;
 	bool		was_paused = home_store_read(&home) && home.is_paused;
 
+	if (!was_paused)
+		return false;
+	values[1] = TimestampTzGetDatum(taskly_now());
 	(void) store_execute(&set_pause, values, nulls, NULL, NULL);
-	return was_paused;
+	return true;
 }
 
 /* Never 0, never negative: it is shown to people. */

@@ -19,6 +19,7 @@ typedef struct HomeRow
 	TimestampTz history_since;
 	bool		is_paused;		/* pause_all in force at the time of reading */
 	TimestampTz paused_until;	/* DT_NOEND: until resume_all */
+	TimestampTz was_paused_until;	/* when the last pause ended; DT_NOBEGIN: none has */
 } HomeRow;
 
 extern bool home_store_read(HomeRow *home);
@@ -27,6 +28,8 @@ extern bool home_store_read(HomeRow *home);
 extern int64 home_store_next_term(void);
 extern void home_store_set_history_slot(int slot);
 extern void home_store_pause(const char *reason, TimestampTz until);
+
+/* When it ended stays known; false: there was no pause in force. */
 extern bool home_store_resume(void);
 
 /*

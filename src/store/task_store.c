@@ -33,14 +33,14 @@
 	" queue_id, priority, key, schedule, timezone, starts_at, ends_at, max_runs," \
 	" jitter, timeout, deadline, max_attempts, backoff, retry_on, never_on," \
 	" overlap, max_instances, missed, missed_limit, on_lost, on_failure," \
-	" pause_after_failures, calendar_id, on_excluded, anchor, last_fire, fires"
+	" pause_after_failures, calendar_id, on_excluded, anchor, last_fire, fires, altered_at"
 #define DEFINITION_TYPES \
 	INT8OID, TEXTOID, REGROLEOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID, \
 	INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, \
 	INTERVALOID, INTERVALOID, INTERVALOID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, \
 	TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID, INT4OID, TEXTOID, \
-	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID
-#define DEFINITION_ARGS 35
+	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID
+#define DEFINITION_ARGS 36
 
 static Statement find_all = {
 	"SELECT task_id, owner FROM taskly.task WHERE name OPERATOR(pg_catalog.=) $1"
@@ -57,11 +57,11 @@ static Statement replace_task = {
 	"INSERT INTO taskly.task AS t (" DEFINITION_COLUMNS ")"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
 	" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,"
-	" $33, $34, $35)"
+	" $33, $34, $35, $36)"
 	" ON CONFLICT (owner, name) DO UPDATE SET"
 	" home_id = excluded.home_id,"
 	" version = t.version OPERATOR(pg_catalog.+) 1,"
-	" altered_at = pg_catalog.now(),"
+	" altered_at = excluded.altered_at,"
 	" description = excluded.description, command = excluded.command,"
 	" kind = excluded.kind, atomic = excluded.atomic, args = excluded.args,"
 	" queue_id = excluded.queue_id, priority = excluded.priority, key = excluded.key,"
@@ -95,11 +95,11 @@ static Statement replace_task = {
 };
 
 static Statement update_task = {
-	"UPDATE taskly.task SET (" DEFINITION_COLUMNS ", version, altered_at)"
+	"UPDATE taskly.task SET (" DEFINITION_COLUMNS ", version)"
 	" = ROW($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
 	" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,"
-	" $33, $34, $35, version OPERATOR(pg_catalog.+) 1, pg_catalog.now())"
-	" WHERE task_id OPERATOR(pg_catalog.=) $36",
+	" $33, $34, $35, $36, version OPERATOR(pg_catalog.+) 1)"
+	" WHERE task_id OPERATOR(pg_catalog.=) $37",
 	DEFINITION_ARGS + 1, {DEFINITION_TYPES, INT8OID}
 };
 
@@ -310,6 +310,7 @@ fill_definition(const TaskRow *task, Datum *values, bool *nulls)
 	put(values, nulls, &n, TimestampTzGetDatum(task->anchor), false);
 	put(values, nulls, &n, TimestampTzGetDatum(task->last_fire), false);
 	put(values, nulls, &n, Int64GetDatum(task->fires), false);
+	put(values, nulls, &n, TimestampTzGetDatum(taskly_transaction_start()), false);
 	Assert(n == DEFINITION_ARGS);
 }
 

@@ -376,6 +376,44 @@ test_step_forward(void)
 	agenda_clear();
 }
 
+/* What waits by the old clock looks at the new one. */
+static void
+test_step_while_waiting(void)
+{
+	ScheduledTask waits = task_of(1, "every 10 seconds");
+	ScheduledTask reboot = task_of(2, "@reboot");
+	TimestampTz now = start + 10 * SECOND;
+	AgendaEntry *entry = put(&waits, start);
+
+	agenda_wait_for_finish(entry, now + USECS_PER_DAY);
+	agenda_clock_stepped(start + 5 * SECOND);
+	ok(entry->wake_at == now, "one that waits for a finish is looked at by the new clock");
+
+	reboot.last_fire = now + USECS_PER_DAY;
+	entry = put(&reboot, now);
+	agenda_reboot(now);
+	ok(count_ahead() == 1, "one that was started in the future is ahead");
+	agenda_rewind(entry, now);
+	ok(entry->next_fire == now + 1, "and this start is not lost");
+	agenda_clear();
+}
+
+/* What a schedule passed over is nothing to the one that follows it. */
+static void
+test_new_schedule(void)
+{
+	ScheduledTask task = task_of(1, "every 10 seconds");
+	AgendaEntry *entry;
+
+	task.missed = MISSED_SKIP;
+	task.last_fire = start;
+	(void) put(&task, start + 95 * SECOND);
+	task = task_of(1, "1 hour after finish");
+	entry = put(&task, start + 96 * SECOND);
+	ok(entry->next_fire == start, "another schedule begins anew");
+	agenda_clear();
+}
+
 static void
 test_bounds(void)
 {
@@ -600,6 +638,8 @@ main(void)
 	test_finish();
 	test_step_back();
 	test_step_forward();
+	test_step_while_waiting();
+	test_new_schedule();
 	test_bounds();
 	test_kinds();
 	test_postpone();
