@@ -300,7 +300,7 @@ SELECT paused_at IS NOT NULL AS is_paused, paused_until, paused_reason FROM task
 SELECT taskly.pause_all();
 SELECT paused_at IS NOT NULL AS is_paused, paused_until, paused_reason FROM taskly.home;
 SELECT taskly.resume_all();
-SELECT paused_at, paused_until, paused_reason FROM taskly.home;
+SELECT paused_at, paused_until <= clock_timestamp() AS is_over, paused_reason FROM taskly.home;
 SELECT taskly.resume_all();
 -- A pause that has ended is not in force.
 UPDATE taskly.home SET paused_at = '2020-01-01', paused_until = '2020-01-02';

@@ -137,7 +137,7 @@ say_instant(Sentence *sentence, const pg_tz *zone, int64 instant)
 	if (zone_first_instant(zone, civil) == instant)
 		return;
 	say(sentence, " (UTC%c", civil < instant ? '-' : '+');
-	say_time(sentence, (int) Abs(civil - instant));
+	say_time(sentence, (int) (civil < instant ? instant - civil : civil - instant));
 	say(sentence, ")");
 }
 
