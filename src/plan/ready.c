@@ -511,6 +511,7 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 	entry->is_suspect = run->is_suspect;
 	entry->is_serial = run->is_serial;
 	entry->has_turn = false;
+	entry->is_prepared = run->is_prepared;
 	entry->is_retry = run->is_retry;
 	entry->is_postponed = false;
 	entry->slot = -1;
@@ -539,7 +540,8 @@ ready_advance(TimestampTz now)
 static bool
 waits_for_date(const RunEntry *entry)
 {
-	return entry->state == ENTRY_TIMER && !entry->is_retry && !entry->is_postponed;
+	return entry->state == ENTRY_TIMER && !entry->is_prepared && !entry->is_retry &&
+		!entry->is_postponed;
 }
 
 static void

@@ -42,6 +42,7 @@ typedef struct RunEntry
 	bool		is_suspect;
 	bool		is_serial;		/* one of its task at a time, in order of arrival */
 	bool		has_turn;		/* it is that one */
+	bool		is_prepared;
 	bool		is_retry;
 	bool		is_postponed;	/* timer: it was due before */
 	bool		was_told_again; /* dispatched: there was news of it since */
@@ -82,6 +83,7 @@ typedef struct WaitingRun
 	bool		is_shell;
 	bool		is_suspect;
 	bool		is_serial;		/* its task is known to task_plan.h */
+	bool		is_prepared;	/* an occurrence whose row was made before it is due */
 	bool		is_retry;		/* waits for its next attempt */
 } WaitingRun;
 
@@ -115,9 +117,9 @@ extern TimestampTz ready_advance(TimestampTz now);
 
 /*
  * Somebody has set the wall clock. Runs that have not been due wait for their
- * date. What was due stays due; retries wait as long as they would have, and who
- * waits for a lock looks again at once. All of these have as long to their
- * deadline as they had.
+ * date. What was due stays due; retries, and occurrences that are about to be due,
+ * wait as long as they would have, and who waits for a lock looks again at once.
+ * All of these have as long to their deadline as they had.
  */
 extern void ready_clock_was_set(int64 step_us, TimestampTz now);
 

@@ -308,10 +308,20 @@ queue_of(const RunRow *row)
 	return queue;
 }
 
+/* Its agenda made it a little before it is due. */
+static bool
+is_prepared_run(const RunRow *row)
+{
+	return run_int32(row, RUN_COL_ATTEMPT) == 0 &&
+		run_time(row, RUN_COL_DUE_AT) > run_time(row, RUN_COL_QUEUED_AT) &&
+		strcmp(run_row_text(row, RUN_COL_SOURCE), RUN_SOURCE_SCHEDULE) == 0;
+}
+
 /* Take a row into memory; needs no transaction if its task is known. */
 static void
 put_run(const RunRow *row, QueuePlan *queue)
 {
+	TimestampTz queued_at = run_time(row, RUN_COL_QUEUED_AT);
 	WaitingRun	run;
 
 	run.run_id = run_int64(row, RUN_COL_RUN_ID);
@@ -319,7 +329,10 @@ put_run(const RunRow *row, QueuePlan *queue)
 		run_int64(row, RUN_COL_TASK_ID);
 	run.due_at = run_time(row, RUN_COL_DUE_AT);
 	/* Due when it was made: that the clock was set back since must not hold it up. */
-	run.wake_at = run.due_at <= run_time(row, RUN_COL_QUEUED_AT) ? DT_NOBEGIN : run.due_at;
+	run.wake_at = run.due_at <= queued_at ? DT_NOBEGIN : run.due_at;
+	run.is_prepared = is_prepared_run(row);
+	if (run.is_prepared)
+		run.wake_at = Min(run.due_at, reading_at + (run.due_at - queued_at));
 	run.deadline_at = run_is_null(row, RUN_COL_DEADLINE_AT) ? DT_NOEND :
 		run_time(row, RUN_COL_DEADLINE_AT);
 	run.ctid = row->ctid;

@@ -630,6 +630,26 @@ test_seized_turn(void)
 	ok(ready_count() == 0 && !task_plan_find(3)->turn_is_taken, "and nothing is left of them");
 }
 
+/* An occurrence whose row was made a little before it is due does not wait for its date. */
+static void
+test_prepared_run(void)
+{
+	QueuePlan  *queue = throttle_find(2);
+	WaitingRun	run = {.run_id = 1, .due_at = now + 10, .wake_at = now + 10, .deadline_at = now + 500,
+		.owner = 10, .is_prepared = true};
+
+	ready_put(queue, &run, now);
+	ready_clock_was_set(-1000000, now - 1000000);
+	ok(ready_advance(now - 1000000) == now - 1000000 + 10 && ready_find(1)->deadline_at == now - 1000000 + 500,
+	   "a run that is about to be due waits no longer, though the clock is set back");
+	ready_remove(ready_find(1));
+	run.is_prepared = false;
+	ready_put(queue, &run, now);
+	ready_clock_was_set(-1000000, now - 1000000);
+	ok(ready_advance(now - 1000000) == now + 10, "one that waits for a date does");
+	ready_remove(ready_find(1));
+}
+
 static void
 test_turns_and_pause(void)
 {
@@ -692,6 +712,7 @@ main(void)
 	test_turns();
 	test_seized_turn();
 	test_turns_and_pause();
+	test_prepared_run();
 	test_throttle();
 	return tap_done();
 }
