@@ -67,10 +67,11 @@ static Statement list_names = {
 	0, {0}
 };
 
+/* Asked under a lock: who held it before has committed. */
 static Statement count_tasks = {
 	"SELECT pg_catalog.count(*) FROM taskly.task"
 	" WHERE calendar_id OPERATOR(pg_catalog.=) $1",
-	1, {INT4OID}
+	1, {INT4OID}, .sees_newest = true
 };
 
 static Statement insert_calendar = {

@@ -35,10 +35,11 @@ static Statement set_owner = {
 	2, {INT8OID, REGROLEOID}
 };
 
+/* Asked under a lock: who held it before has committed. */
 static Statement count_in_queue = {
 	"SELECT pg_catalog.count(*) FROM taskly.pending_run"
 	" WHERE queue_id OPERATOR(pg_catalog.=) $1",
-	1, {INT4OID}
+	1, {INT4OID}, .sees_newest = true
 };
 
 static Statement set_home = {

@@ -45,8 +45,12 @@ execute_in_scope(Statement *statement, const Datum *values, const bool *nulls)
 	for (int i = 0; i < statement->nargs; i++)
 		null_flags[i] = (nulls != NULL && nulls[i]) ? 'n' : ' ';
 
-	code = SPI_execute_plan(statement->plan, (Datum *) values, null_flags,
-							false, 0);
+	if (statement->sees_newest)
+		code = SPI_execute_snapshot(statement->plan, (Datum *) values, null_flags,
+									GetLatestSnapshot(), InvalidSnapshot, false, true, 0);
+	else
+		code = SPI_execute_plan(statement->plan, (Datum *) values, null_flags,
+								false, 0);
 	if (code < 0)
 		elog(ERROR, "could not execute \"%s\": %s", statement->sql,
 			 SPI_result_code_string(code));

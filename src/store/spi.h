@@ -23,6 +23,7 @@ typedef struct Statement
 	const char *sql;			/* constant, $n, schema-qualified */
 	int			nargs;
 	Oid			argtypes[STORE_MAX_ARGS];
+	bool		sees_newest;	/* what has committed, whatever the transaction's snapshot */
 	SPIPlanPtr	plan;
 } Statement;
 

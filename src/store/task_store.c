@@ -123,11 +123,12 @@ static Statement resume_task = {
 	2, {INT8OID, TIMESTAMPTZOID}
 };
 
+/* Asked under a lock: who held it before has committed. */
 static Statement count_in_queue = {
 	"SELECT pg_catalog.count(*) FROM taskly.task"
 	" WHERE queue_id OPERATOR(pg_catalog.=) $1"
 	" AND (priority OPERATOR(pg_catalog.<>) 0 OR NOT $2)",
-	2, {INT4OID, BOOLOID}
+	2, {INT4OID, BOOLOID}, .sees_newest = true
 };
 
 static Statement set_home = {
