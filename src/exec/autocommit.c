@@ -40,7 +40,7 @@ begin_attempt(RunningRun *run)
 		claim = CLAIM_LOCKED;
 	if (claim == CLAIM_OK)
 	{
-		run->end.started_at = taskly_now();
+		run_end_start(&run->end);
 		running_show(run);
 		session_allow_cancel(false);
 		claim = start_mark_set(&run->row, run->end.started_at);

@@ -33,7 +33,7 @@ end_locked(RunRow *row, const EndRequest *request, RunEnd *end)
 	else if (request->counts_attempt)
 		run_row_set(row, RUN_COL_ATTEMPT,
 					Int32GetDatum(run_int32(row, RUN_COL_ATTEMPT) + 1));
-	end->finished_at = taskly_now();
+	run_end_finish(end);
 	return outcome_record(row, &definition, end, request->consecutive_failures);
 }
 

@@ -179,7 +179,7 @@ kind_of_claim(ClaimResult claim)
 static void
 record_history(RunningRun *run)
 {
-	run->end.finished_at = taskly_now();
+	run_end_finish(&run->end);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	history_store_insert(&run->row, &run->end,
 						 database_history_slot(database_my_entry()));
@@ -262,7 +262,7 @@ try_atomic(RunningRun *run)
 	}
 
 	CommandCounterIncrement();
-	run->end.started_at = taskly_now();
+	run_end_start(&run->end);
 	execute_claimed(run);
 	txn_commit_tenant();
 	session_note_commit();
@@ -324,7 +324,7 @@ record_attempt(RunningRun *run)
 		if (!run->is_attempt_counted)
 			run_row_set(&row, RUN_COL_ATTEMPT,
 						Int32GetDatum(run_int32(&row, RUN_COL_ATTEMPT) + 1));
-		run->end.finished_at = taskly_now();
+		run_end_finish(&run->end);
 		claim = outcome_record(&row, &run->definition, &run->end,
 							   run->assignment->consecutive_failures + 1);
 	}

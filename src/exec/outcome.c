@@ -42,6 +42,20 @@ run_end_init(RunEnd *end, RunStatus status)
 }
 
 void
+run_end_start(RunEnd *end)
+{
+	end->started_at = taskly_now();
+	end->started_us = taskly_monotonic_us();
+}
+
+void
+run_end_finish(RunEnd *end)
+{
+	end->finished_at = taskly_now();
+	end->finished_us = taskly_monotonic_us();
+}
+
+void
 run_end_from_error(RunEnd *end, const ErrorData *error)
 {
 	end->sqlstate = pstrdup(unpack_sql_state(error->sqlerrcode));
@@ -56,7 +70,9 @@ outcome_fill(Outcome *outcome, const RunEnd *end)
 {
 	int64		duration = 0;
 
-	if (end->started_at != 0)
+	if (end->started_us != 0)
+		duration = end->finished_us - end->started_us;
+	else if (end->started_at != 0)
 		duration = end->finished_at - end->started_at;
 	outcome->kind = end->is_final ? OUTCOME_ENDED : OUTCOME_LOOK_AGAIN;
 	outcome->status = end->status;

@@ -43,6 +43,10 @@ extern bool definition_load(const RunRow *row, RunDefinition *definition);
 extern void run_end_from_error(RunEnd *end, const ErrorData *error);
 extern void run_end_init(RunEnd *end, RunStatus status);
 
+/* The attempt begins, and ends, now. */
+extern void run_end_start(RunEnd *end);
+extern void run_end_finish(RunEnd *end);
+
 /*
  * Record the end of an attempt in the current transaction: history, and the
  * pending row is deleted or, for another attempt, given its next due time. The

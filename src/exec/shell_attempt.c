@@ -193,7 +193,7 @@ show(ShellAttempt *attempt, const RunRow *row)
 
 	run_end_init(&attempt->end, RUN_FAILED);
 	attempt->end.picked_at = attempt->assignment.picked_at;
-	attempt->end.started_at = taskly_now();
+	run_end_start(&attempt->end);
 	attempt->end.pid = 0;
 	attempt->stop_by_us = stop_by_us(attempt);
 

@@ -355,7 +355,7 @@ take_result(ShellRun *run)
 		end->message = run->stop_status == RUN_CANCELLED ?
 			"run was cancelled" : "run timed out";
 	}
-	end->finished_at = taskly_now();
+	run_end_finish(end);
 	MemoryContextSwitchTo(old_context);
 }
 

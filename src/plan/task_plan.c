@@ -92,30 +92,29 @@ task_plan_average(int64 average_us, int64 duration_us)
 }
 
 bool
-task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status, bool is_final,
-				TimestampTz started_at, TimestampTz finished_at)
+task_plan_count(TaskPlan *plan, const TaskAttempt *attempt)
 {
 	TaskCounts *counts = &plan->counts;
 
-	if (started_at != 0 && finished_at >= started_at)
-		plan->average_us = task_plan_average(plan->average_us, finished_at - started_at);
-	if (!is_final)
+	if (attempt->started_at != 0)
+		plan->average_us = task_plan_average(plan->average_us, attempt->duration_us);
+	if (!attempt->is_final)
 		return false;
 
 	counts->task_id = plan->task_id;
 	counts->runs++;
-	counts->last_run_id = run_id;
-	counts->last_status = status;
-	counts->last_started_at = started_at;
-	counts->last_finished_at = finished_at;
-	if (run_status_is_failure(status))
+	counts->last_run_id = attempt->run_id;
+	counts->last_status = attempt->status;
+	counts->last_started_at = attempt->started_at;
+	counts->last_finished_at = attempt->finished_at;
+	if (run_status_is_failure(attempt->status))
 	{
 		counts->failures++;
 		plan->consecutive_failures++;
-		counts->last_failure_run_id = run_id;
-		counts->last_failure_at = finished_at;
+		counts->last_failure_run_id = attempt->run_id;
+		counts->last_failure_at = attempt->finished_at;
 	}
-	else if (status == RUN_SUCCEEDED)
+	else if (attempt->status == RUN_SUCCEEDED)
 		plan->consecutive_failures = 0;
 	counts->consecutive_failures = plan->consecutive_failures;
 	if (!plan->is_dirty)

@@ -60,10 +60,19 @@ extern bool task_plan_is_paused(int64 task_id);
 /* A moving average that knows one duration more; 0: it knew none. */
 extern int64 task_plan_average(int64 average_us, int64 duration_us);
 
+/* An attempt that is over. */
+typedef struct TaskAttempt
+{
+	int64		run_id;
+	RunStatus	status;
+	bool		is_final;		/* and the run with it */
+	TimestampTz started_at;		/* 0: it never was */
+	TimestampTz finished_at;
+	int64		duration_us;	/* not their difference, when the clock was set */
+} TaskAttempt;
+
 /* An attempt of a run of this task has ended. True: that pauses the task. */
-extern bool task_plan_count(TaskPlan *plan, int64 run_id, RunStatus status,
-							bool is_final, TimestampTz started_at,
-							TimestampTz finished_at);
+extern bool task_plan_count(TaskPlan *plan, const TaskAttempt *attempt);
 
 /* Since the last call: is a pause among the counts, which is not to wait? */
 extern bool task_plan_take_urgent(void);

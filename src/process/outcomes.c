@@ -72,10 +72,16 @@ static void
 count_attempt(const Outcome *outcome, bool is_final)
 {
 	TaskPlan   *plan = outcome->task_id ? task_plan_find(outcome->task_id) : NULL;
+	TaskAttempt attempt = {
+		.run_id = outcome->run_id,
+		.status = (RunStatus) outcome->status,
+		.is_final = is_final,
+		.started_at = outcome->started_at,
+		.finished_at = outcome->finished_at,
+		.duration_us = outcome->duration_us
+	};
 
-	if (plan != NULL &&
-		task_plan_count(plan, outcome->run_id, (RunStatus) outcome->status,
-						is_final, outcome->started_at, outcome->finished_at))
+	if (plan != NULL && task_plan_count(plan, &attempt))
 	{
 		ready_task_paused(plan->task_id);
 		leader_pause_task(plan->task_id);

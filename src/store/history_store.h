@@ -22,6 +22,8 @@ typedef struct RunEnd
 	TimestampTz picked_at;		/* 0: never picked */
 	TimestampTz started_at;		/* 0: never started */
 	TimestampTz finished_at;
+	int64		started_us;		/* monotonic; 0: by another process, or not */
+	int64		finished_us;
 	int			pid;			/* 0: none */
 	int64		rows;			/* -1: not known */
 	int			exit_code;		/* of shell; -1: none */
