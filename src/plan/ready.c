@@ -188,7 +188,7 @@ take_turn(RunEntry *entry)
 {
 	TaskPlan   *plan = entry->is_serial ? task_plan_find(entry->task_id) : NULL;
 
-	if (plan == NULL)
+	if (plan == NULL || entry->has_turn)
 		return true;
 	if (plan->turn_is_taken)
 	{
@@ -716,7 +716,6 @@ static void
 wait_again(RunEntry *entry, TimestampTz wake_at, TimestampTz now)
 {
 	Assert(entry->state == ENTRY_DISPATCHED);
-	give_turn(entry);
 	entry->slot = -1;
 	entry->activity = -1;
 	entry->wake_at = wake_at;
@@ -727,6 +726,8 @@ void
 ready_return(RunEntry *entry)
 {
 	entry->is_postponed = false;
+	if (entry->task_id != 0 && task_is_paused(entry->task_id))
+		give_turn(entry);
 	wait_again(entry, DT_NOBEGIN, DT_NOBEGIN);
 }
 
@@ -734,5 +735,6 @@ void
 ready_postpone(RunEntry *entry, TimestampTz until, TimestampTz now)
 {
 	entry->is_postponed = true;
+	give_turn(entry);
 	wait_again(entry, until, now);
 }

@@ -158,7 +158,10 @@ extern void ready_take(RunEntry *entry);
  */
 extern void ready_seize_turn(RunEntry *entry);
 
-/* A dispatched run waits again in its line, or not until a later instant. */
+/*
+ * A dispatched run waits again in its line, where it keeps its turn, or not until
+ * a later instant.
+ */
 extern void ready_return(RunEntry *entry);
 extern void ready_postpone(RunEntry *entry, TimestampTz until, TimestampTz now);
 

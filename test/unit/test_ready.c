@@ -588,6 +588,18 @@ test_turns(void)
 	ok(ready_find(2)->state == ENTRY_HELD && ready_count() == 2, "others wait for their turn");
 	task_plan_forget(3);
 	ok(task_plan_find(3) == plan, "the task is remembered meanwhile");
+	ready_return(ready_find(1));
+	ok(take_first() == 1 && take_first() == 0, "one that is taken back keeps its turn");
+	is_task_paused[3] = true;
+	ready_return(ready_find(1));
+	ok(!plan->turn_is_taken || ready_find(2)->has_turn, "unless its task is paused meanwhile");
+	is_task_paused[3] = false;
+	ready_task_resumed(3);
+	for (int64 id = 1; id <= 3; id++)
+		ready_remove(ready_find(id));
+	for (run.run_id = 1; run.run_id <= 3; run.run_id++)
+		ready_put(queue, &run, now);
+	ok(take_first() == 1, "another time");
 	ready_postpone(ready_find(1), now + 100, now);
 	ok(ready_find(1)->state == ENTRY_TIMER && take_first() == 2,
 	   "the next one's turn comes when the first waits for another attempt");
