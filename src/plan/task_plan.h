@@ -52,6 +52,8 @@ extern TaskPlan *task_plan_find(int64 task_id);
  * longer paused: else ours are newer.
  */
 extern TaskPlan *task_plan_set(const TaskFacts *facts);
+
+/* Its row is gone: so are we, once the last of its runs is. */
 extern void task_plan_forget(int64 task_id);
 
 /* As ready_init() wants it. */

@@ -93,8 +93,18 @@ write_counts(void)
 
 		if (count++ == MAX_COUNTS_AT_ONCE)
 			break;
-		if (task_store_add_counts(&table, &plan->counts))
-			task_plan_clean(plan);
+		switch (task_store_add_counts(&table, &plan->counts))
+		{
+			case FIRE_OK:
+				task_plan_clean(plan);
+				break;
+			case FIRE_CHANGED:
+				/* Dropped while runs of it were not over: its counts are nobody's. */
+				task_plan_forget(plan->task_id);
+				break;
+			case FIRE_LOCKED:
+				break;
+		}
 	}
 	task_table_close(&table);
 	txn_commit();

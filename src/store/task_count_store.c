@@ -95,14 +95,13 @@ set_counts(TaskTuple *tuple, const TaskCounts *counts)
 		set_paused(tuple, counts);
 }
 
-bool
+FireResult
 task_store_add_counts(TaskTable *table, const TaskCounts *counts)
 {
 	TaskTuple	tuple;
 
-	/* No such task any more: its counts are nobody's. */
 	if (!task_tuple_read(table, counts->task_id, &tuple))
-		return true;
+		return FIRE_CHANGED;
 	set_counts(&tuple, counts);
-	return task_tuple_write(table, &tuple);
+	return task_tuple_write(table, &tuple) ? FIRE_OK : FIRE_LOCKED;
 }

@@ -77,7 +77,10 @@ extern void task_store_fire(TaskTable *table, TaskFire *fire);
  */
 extern bool task_store_rewind(TaskTable *table, int64 task_id, TimestampTz now);
 
-/* Add to a task's counts. False when somebody holds the row: come again. */
-extern bool task_store_add_counts(TaskTable *table, const TaskCounts *counts);
+/*
+ * Add to a task's counts: FIRE_OK, FIRE_LOCKED, or FIRE_CHANGED when there is no
+ * such task any more.
+ */
+extern FireResult task_store_add_counts(TaskTable *table, const TaskCounts *counts);
 
 #endif							/* TASKLY_TASK_TUPLE_H */
