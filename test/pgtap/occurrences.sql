@@ -115,7 +115,7 @@ SELECT is(array_agg(DISTINCT owner::text), '{pgtap_one}', 'with its owner') FROM
 
 SET ROLE pgtap_two;
 SELECT is(upcoming_until(:'day'::timestamptz + interval '2 hours'), NULL, 'another tenant sees none of it');
-SELECT is_empty(format('SELECT FROM taskly.upcoming_occurrences(%L::timestamptz + interval ''1 day'', %1$L)', :'day'), 'nor below the names');
+SELECT is_empty(format('SELECT FROM taskly.upcoming_occurrences(%L::timestamptz + interval ''1 day'', %1$L, NULL)', :'day'), 'nor below the names');
 SELECT taskly.schedule('own', '30 0 * * *', 'SELECT 1', timezone => 'UTC', starts_at => :'day') \g /dev/null
 SELECT is(upcoming_until(:'day'::timestamptz + interval '2 hours'), '00:30 own', 'but its own');
 SELECT throws_ok('SELECT * FROM taskly.backfill(''hours'', now() - interval ''1 hour'', now())', '42704', NULL, 'it cannot backfill what is another''s');

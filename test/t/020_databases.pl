@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use File::Spec::Functions qw(rel2abs);
 use FindBin;
 use lib $FindBin::Bin;
 
@@ -165,7 +166,7 @@ quickly($node, 'postgres', 'ALTER DATABASE two RENAME TO second', 10, 'RENAME wo
 poll_ok($node, 'second', 'SELECT state FROM taskly.leader', 'leading', 'taskly comes back after it');
 works('second', 'and works on');
 
-my $directory = PostgreSQL::Test::Utils::tempdir();
+my $directory = rel2abs(PostgreSQL::Test::Utils::tempdir());
 sql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$directory'");
 load('second', 150);
 quickly($node, 'postgres', 'ALTER DATABASE second SET TABLESPACE elsewhere', 15, 'SET TABLESPACE works under load');
