@@ -69,6 +69,7 @@ end_in_transaction(const EndRequest *request, Outcome *outcome)
 		return claim == CLAIM_GONE ? OUTCOME_GONE : OUTCOME_LOCKED;
 	}
 	txn_commit_to_disk();
+	outcome->task_id = run_is_null(&row, RUN_COL_TASK_ID) ? 0 : run_int64(&row, RUN_COL_TASK_ID);
 	outcome_fill(outcome, &end);
 	return (OutcomeKind) outcome->kind;
 }

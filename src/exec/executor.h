@@ -39,8 +39,8 @@ typedef struct EndRequest
 
 /*
  * End a run so: expired, denied, lost, quarantined. Opens and commits a
- * transaction and does not throw; any process may call it. Fills the outcome
- * when the run is over or tried again.
+ * transaction and does not throw; any process may call it. Fills the outcome but
+ * for its run_id and activity when the run is over or tried again.
  */
 extern OutcomeKind executor_end(const EndRequest *request, Outcome *outcome);
 

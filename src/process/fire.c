@@ -29,12 +29,15 @@
 #include "process/fire.h"
 #include "process/intake.h"
 #include "process/outcomes.h"
+#include "server/clock.h"
 #include "server/txn.h"
 #include "store/run_store.h"
 #include "store/task_tuple.h"
 
 /* Fires in one transaction: others are not to wait for more. */
 #define MAX_FIRES_AT_ONCE	256
+/* To find what was missed may take long, so after this the others come in the next turn. */
+#define MAX_CHOOSING_US		10000
 #define LOCKED_RETRY_US		(200 * INT64CONST(1000))
 /* A task that cannot be fired for an error is tried again after this. */
 #define ERROR_RETRY_US		USECS_PER_MINUTE
@@ -55,6 +58,7 @@ typedef enum FireStep
 typedef struct Fire
 {
 	AgendaEntry *entry;
+	AgendaFire	choice;
 	TimestampTz fire_at;
 	FireStep	step;
 	List	   *earlier;		/* of int64 *: run_ids that it cancels */
@@ -137,15 +141,13 @@ meet_overlap(Fire *fire, bool is_made_up, TimestampTz now)
 static void
 prepare_fire(Fire *fire, TaskFire *task_fire, TimestampTz now)
 {
-	AgendaFire	choice = agenda_choose(fire->entry, now);
-
-	fire->fire_at = choice.fire_at;
+	fire->fire_at = fire->choice.fire_at;
 	fire->earlier = NIL;
-	fire->step = meet_overlap(fire, choice.is_made_up, now);
+	fire->step = meet_overlap(fire, fire->choice.is_made_up, now);
 	task_fire->task_id = fire->entry->task.task_id;
 	task_fire->version = fire->entry->task.version;
-	task_fire->fire_at = choice.fire_at;
-	task_fire->missed = choice.missed;
+	task_fire->fire_at = fire->choice.fire_at;
+	task_fire->missed = fire->choice.missed;
 	task_fire->is_skipped = fire->step == STEP_SKIPPED;
 }
 
@@ -247,6 +249,27 @@ remember_fire(const Fire *fire, TimestampTz now)
 	}
 }
 
+/* Take up to max entries that are due; counts those that it has touched. */
+static void
+take_due(Fire *fires, int max, TimestampTz now, volatile int *count)
+{
+	int64		stop_us = taskly_monotonic_us() + MAX_CHOOSING_US;
+	AgendaEntry *entry;
+	TimestampTz next;
+
+	while (*count < max && (entry = agenda_next_due(now, &next)) != NULL)
+	{
+		Fire	   *fire = &fires[(*count)++];
+
+		fire->entry = entry;
+		/* Out of the way, so that the next one comes up. */
+		agenda_postpone(entry, now + ERROR_RETRY_US);
+		fire->choice = agenda_choose(entry, now);
+		if (taskly_monotonic_us() >= stop_us)
+			break;
+	}
+}
+
 /* Fire up to max entries in one transaction; false: an error undid them all. */
 static bool
 fire_batch(int max, TimestampTz now, int *fired)
@@ -255,20 +278,11 @@ fire_batch(int max, TimestampTz now, int *fired)
 	Fire	   *fires = palloc(sizeof(Fire) * max);
 	volatile int count = 0;
 	volatile bool ok = true;
-	TimestampTz next;
 
 	PG_TRY();
 	{
-		AgendaEntry *entry;
-
 		txn_begin("taskly: fire");
-		while (count < max && (entry = agenda_next_due(now, &next)) != NULL)
-		{
-			fires[count].entry = entry;
-			/* Out of the way, so that the next one comes up. */
-			agenda_postpone(entry, now + ERROR_RETRY_US);
-			count++;
-		}
+		take_due(fires, max, now, &count);
 		fire_all(fires, count, context, now);
 		txn_commit();
 	}

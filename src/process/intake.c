@@ -258,6 +258,14 @@ plan_of(int64 task_id)
 	return plan;
 }
 
+void
+intake_learn_task(int64 task_id)
+{
+	txn_begin("taskly: read task");
+	(void) plan_of(task_id);
+	txn_commit();
+}
+
 /* ------------------------------------------------------------------------
  * Runs
  * ------------------------------------------------------------------------ */

@@ -29,6 +29,9 @@ extern void intake_read(TimestampTz now);
 struct TaskRow;
 extern void intake_know_task(const struct TaskRow *task);
 
+/* The same, when only its id is known; opens a transaction. */
+extern void intake_learn_task(int64 task_id);
+
 /* A run of a known task that this process has just committed: no reading. */
 struct RunRow;
 extern void intake_put(const struct RunRow *row, TimestampTz now);

@@ -92,6 +92,14 @@ count_attempt(const Outcome *outcome, bool is_final)
 		log_run(outcome);
 }
 
+void
+outcomes_count(const Outcome *outcome)
+{
+	if (outcome->task_id != 0)
+		intake_learn_task(outcome->task_id);
+	count_attempt(outcome, outcome->kind == OUTCOME_ENDED);
+}
+
 static void
 handle_outcome(const Outcome *outcome, TimestampTz now)
 {

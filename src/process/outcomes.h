@@ -31,6 +31,9 @@ extern void outcomes_role_cannot_start(Oid role, TimestampTz now);
 /* A newer occurrence of its task is due: stop a run, or end it where it waits. */
 extern void outcomes_cancel(int64 run_id, TimestampTz now);
 
+/* A run was ended that no worker of ours has had. */
+extern void outcomes_count(const Outcome *outcome);
+
 /* End a waiting run whose deadline has passed. */
 extern void outcomes_expire(RunEntry *entry, TimestampTz now);
 

@@ -19,6 +19,7 @@
 #include "exec/executor.h"
 #include "exec/start_mark.h"
 #include "process/intake.h"
+#include "process/outcomes.h"
 #include "process/recovery.h"
 #include "server/clock.h"
 #include "server/crash.h"
@@ -68,7 +69,9 @@ end_run(int64 run_id, RunStatus status, const char *message, const char *hint)
 	request.consecutive_failures = 1;
 	request.counts_attempt = status == RUN_QUARANTINED;
 	request.only_when_marked = status == RUN_LOST;
-	(void) executor_end(&request, &outcome);
+	outcome.run_id = run_id;
+	if (executor_end(&request, &outcome) == OUTCOME_ENDED)
+		outcomes_count(&outcome);
 	intake_want_run(run_id);
 }
 

@@ -103,6 +103,8 @@ sub retry_deadly
 		. note_effect('behind') . "\$c\$, $later)::text, ' ') FROM generate_series(1, 20)");
 
 	is(run_end($node, 'postgres', $culprit), 'quarantined', 'the run that crashes the server is quarantined');
+	poll_ok($node, 'postgres', q{SELECT concat_ws(' ', runs, failures, consecutive_failures, last_status) FROM taskly.tasks WHERE name = 'culprit'},
+		'1 1 1 quarantined', 'and counted as a failure of its task');
 	my $count = crashes();
 	ok($count >= 1 && $count <= 3, 'after at most three crashes') or diag("$count crashes");
 	sql("INSERT INTO gate VALUES ('first')");
