@@ -994,8 +994,8 @@ COMMENT ON COLUMN taskly.tasks.priority IS 'priority of its runs in a priority q
 COMMENT ON COLUMN taskly.tasks.key IS 'key of its runs';
 COMMENT ON COLUMN taskly.tasks.schedule IS 'when it recurs; NULL: only when it is enqueued';
 COMMENT ON COLUMN taskly.tasks.timezone IS 'time zone of the schedule; NULL: as taskly.timezone says';
-COMMENT ON COLUMN taskly.tasks.next_fire IS 'next occurrence of the schedule, jitter included; NULL when it is paused, over or has none';
-COMMENT ON COLUMN taskly.tasks.last_fire IS 'last occurrence that became a run or was skipped';
+COMMENT ON COLUMN taskly.tasks.next_fire IS 'next occurrence of the schedule, jitter included; NULL when the task is paused, or its schedule is over; pause_all() does not count';
+COMMENT ON COLUMN taskly.tasks.last_fire IS 'last occurrence that became a run, was skipped or given up; when the schedule was given, altered or resumed, if that was later';
 COMMENT ON COLUMN taskly.tasks.starts_at IS 'no occurrence before';
 COMMENT ON COLUMN taskly.tasks.ends_at IS 'no occurrence after';
 COMMENT ON COLUMN taskly.tasks.max_runs IS 'occurrences after which the schedule is over';
@@ -1022,12 +1022,12 @@ COMMENT ON COLUMN taskly.tasks.last_finished_at IS 'when it ended';
 COMMENT ON COLUMN taskly.tasks.last_failure_run_id IS 'latest run that ended badly';
 COMMENT ON COLUMN taskly.tasks.last_failure_at IS 'when that was';
 COMMENT ON COLUMN taskly.tasks.last_failure_message IS 'its error message';
-COMMENT ON COLUMN taskly.tasks.fires IS 'occurrences that became runs';
+COMMENT ON COLUMN taskly.tasks.fires IS 'occurrences that became runs since schedule and starts_at are what they are; max_runs bounds it';
 COMMENT ON COLUMN taskly.tasks.runs IS 'runs that are over';
 COMMENT ON COLUMN taskly.tasks.failures IS 'runs that ended badly';
 COMMENT ON COLUMN taskly.tasks.consecutive_failures IS 'runs that ended badly since the last that succeeded';
 COMMENT ON COLUMN taskly.tasks.skipped IS 'occurrences that the overlap policy skipped';
-COMMENT ON COLUMN taskly.tasks.missed_count IS 'occurrences in a downtime that were not made up';
+COMMENT ON COLUMN taskly.tasks.missed_count IS 'occurrences in an outage that were not made up; written when the task fires next';
 COMMENT ON COLUMN taskly.tasks.paused_at IS 'since when it is paused; NULL: it is not';
 COMMENT ON COLUMN taskly.tasks.paused_reason IS 'why';
 COMMENT ON COLUMN taskly.tasks.parked IS 'whether it waits for taskly.adopt(), as this is a copy of its database';
@@ -1065,7 +1065,7 @@ AS $$
 	ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION taskly.upcoming(timestamptz, timestamptz, text)
-	IS 'Occurrences that will be due from since up to until, both included, of the tasks that the caller may see, or of those with one name (only_task): in order, with jitter, days off, ends_at and max_runs, as the leader will compute them. Paused tasks have none; of a task "after finish" the next is known only while it does not run. Overlap is not foreseen: see taskly.simulate(). At most 1000000 rows. Errors: 22023 an instant is infinite, or since is not before until; 42704 no such task with a schedule, or not the caller''s to see; 54000 too many rows.';
+	IS 'Occurrences that will be due from since up to until, both included, of the tasks that the caller may see, or of those with one name (only_task): in order, with jitter, days off, ends_at and max_runs, as the leader will compute them; what was due before now is past, and not shown: see taskly.simulate(). Paused tasks have none, but pause_all() and taskly.enabled do not count; of a task "after finish" the next is known only while it does not run. Overlap is not foreseen: see taskly.simulate(). At most 1000000 rows. Errors: 22023 an instant is infinite, or since is not before until; 42704 no such task with a schedule, or not the caller''s to see; 54000 too many rows.';
 
 CREATE VIEW taskly.runs WITH (security_barrier) AS
 SELECT

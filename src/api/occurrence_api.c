@@ -68,7 +68,8 @@ init_backfill(Backfill *backfill)
 	if (backfill->task.schedule == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("task \"%s\" has no schedule", backfill->task.name)));
+				 errmsg("task \"%s\" has no schedule", backfill->task.name),
+				 errhint("Use taskly.enqueue() to run the task once.")));
 	timetable_or_error(&backfill->task, timetable);
 	if (!timetable_recurs(timetable))
 		ereport(ERROR,
@@ -300,7 +301,7 @@ taskly_upcoming_occurrences_v1(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("task \"%s\" does not exist", upcoming.task),
-				 errdetail("Asked for is one with a schedule.")));
+				 errdetail("Tasks without a schedule are not looked for, since nothing of them is upcoming.")));
 	play_agenda(fcinfo, since, until);
 	MemoryContextDelete(context);
 	return (Datum) 0;

@@ -111,7 +111,7 @@ refuse_count(int count, ScheduleError *error)
 {
 	schedule_error(error, "invalid number of fields in cron schedule: %d", count);
 	schedule_error_detail(error,
-						  "There are 5: minute, hour, day of month, month, weekday; or 6: second, then these.");
+						  "There are 5: minute, hour, day of month, month, weekday; or 6: second, then these. None is for the year.");
 	return schedule_error_hint(error, "Use for example \"*/5 * * * *\".");
 }
 

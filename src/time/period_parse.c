@@ -151,7 +151,10 @@ refuse_unit(Part word, ScheduleError *error)
 {
 	if (word.start == word.end)
 		word = next_token(word.start);
-	schedule_error(error, "invalid unit in interval: \"%s\"", part_text(word).text);
+	if (word.start == word.end)
+		schedule_error(error, "unit is missing at the end of interval");
+	else
+		schedule_error(error, "invalid unit in interval: \"%s\"", part_text(word).text);
 	return schedule_error_detail(error,
 								 "Allowed are ms, s (second), m (minute), h (hour), d (day), week, month and year.");
 }

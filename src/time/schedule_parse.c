@@ -175,7 +175,7 @@ check_window(Part text, const Schedule *schedule, ScheduleError *error)
 		schedule_error(error, "interval of schedule does not go with weekdays: \"%s\"",
 					   part_text(text).text);
 		schedule_error_detail(error, "Whole weeks always end on the weekday on which they start.");
-		return schedule_error_hint(error, "Leave \"on\" out, and start the task on the weekday that is wanted.");
+		return schedule_error_hint(error, "Leave \"on\" out, and give a starts_at on the weekday that is wanted.");
 	}
 	return true;
 }

@@ -256,7 +256,7 @@ test_errors(void)
 		{"every 0.1234567 s", "invalid number in interval: \"0.1234567\"", "at most 6"},
 		{"every 5 fortnights", "invalid unit in interval: \"fortnights\"", "Allowed are ms"},
 		{"every other day", "invalid unit in interval: \"other\"", "Allowed are ms"},
-		{"every 5", "invalid unit in interval: \"\"", "Allowed are ms"},
+		{"every 5", "unit is missing at the end of interval", "Allowed are ms"},
 		{"every 1.5 days", "invalid interval: \"1.5 days\"", "whole microseconds"},
 		{"every 100.00001 ms", "invalid interval: \"100.00001 ms\"", "whole microseconds"},
 		{"every 10001 years", "invalid interval: \"10001 years\"", "10000 years"},
