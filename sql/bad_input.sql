@@ -26,6 +26,10 @@ SELECT taskly.drop_task(9223372036854775807);
 SELECT taskly.alter('good', rename_to => '');
 SELECT taskly.pause('good', repeat('r', 1024 * 1024 + 1));
 
+-- Schedules that are not there
+SELECT taskly.backfill('good', now() - interval '1 hour', now());
+SELECT * FROM taskly.upcoming(now() + interval '1 hour', only_task => 'good');
+
 -- Commands
 SELECT taskly.define('bad', NULL);
 SELECT taskly.define('bad', '');
