@@ -418,6 +418,17 @@ set_anchor(TaskDraft *draft)
 		taskly_transaction_start() : row->starts_at;
 }
 
+/* A schedule that was over makes up nothing. */
+static void
+give_more_runs(TaskRow *row)
+{
+	Timetable	timetable;
+
+	timetable_or_error(row, &timetable);
+	if (timetable_recurs(&timetable))
+		row->last_fire = Max(row->last_fire, taskly_now());
+}
+
 static bool
 changes_timetable(const TaskDraft *draft)
 {
@@ -479,7 +490,11 @@ check_schedule(TaskDraft *draft)
 	check_given_range(draft, TASK_MAX_RUNS, row->max_runs, PG_INT64_MAX);
 	check_calendar(draft);
 	if (!changes_timetable(draft))
+	{
+		if (draft->is_changed[TASK_MAX_RUNS])
+			give_more_runs(row);
 		return;
+	}
 
 	names_zone = row->timezone != NULL;
 	if (!names_zone)

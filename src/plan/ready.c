@@ -23,7 +23,7 @@
 /* What the limit evicts at once, and what a refill reads at once. */
 #define EVICTED_SHARE	4
 #define REFILL_SHARE	4
-/* Share of memory that runs of paused tasks may have together. */
+/* Share of memory that runs of paused tasks may have together; held runs, too. */
 #define PARKED_SHARE	8
 
 static HTAB *entries = NULL;
@@ -35,6 +35,8 @@ static dlist_head spare_lines = DLIST_STATIC_INIT(spare_lines);
 static dlist_head parked = DLIST_STATIC_INIT(parked);
 static int64 parked_count = 0;
 static bool left_parked = false;	/* some were left in the table */
+static int64 held_count = 0;
+static bool wants_left_held = false;	/* some that were left are wanted now */
 static int64 arrivals = 0;
 static int64 waiting_total = 0;
 static int	ready_limit = 0;
@@ -113,8 +115,8 @@ ready_init(MemoryContext parent, int limit, TaskIsPaused is_paused)
 	dlist_init(&lines);
 	dlist_init(&spare_lines);
 	dlist_init(&parked);
-	parked_count = waiting_total = 0;
-	left_parked = false;
+	parked_count = held_count = waiting_total = 0;
+	left_parked = wants_left_held = false;
 	make_tables();
 }
 
@@ -191,10 +193,7 @@ take_turn(RunEntry *entry)
 	if (plan == NULL || entry->has_turn)
 		return true;
 	if (plan->turn_is_taken)
-	{
-		dlist_push_tail(&plan->held, &entry->list_node);
 		return false;
-	}
 	plan->turn_is_taken = entry->has_turn = true;
 	return true;
 }
@@ -219,10 +218,16 @@ give_turn(RunEntry *entry)
 		return;
 	plan->turn_is_taken = false;
 	next = first_held(plan);
-	if (next == NULL)
-		return;
-	leave(next);
-	enter(next, next->wake_at);
+	if (next != NULL)
+	{
+		leave(next);
+		enter(next, next->wake_at);
+	}
+	else if (plan->has_left_held)
+	{
+		plan->has_left_held = false;
+		wants_left_held = true;
+	}
 }
 
 /*
@@ -251,7 +256,20 @@ enter(RunEntry *entry, TimestampTz now)
 		parked_count++;
 	}
 	else if (!take_turn(entry))
+	{
+		TaskPlan   *plan = task_plan_find(entry->task_id);
+
+		if (held_count >= ready_limit / PARKED_SHARE)
+		{
+			/* Nor must those that wait for one another. */
+			plan->has_left_held = true;
+			(void) hash_search(entries, &entry->run_id, HASH_REMOVE, NULL);
+			return;
+		}
 		entry->state = ENTRY_HELD;
+		dlist_push_tail(&plan->held, &entry->list_node);
+		held_count++;
+	}
 	else
 	{
 		entry->state = ENTRY_READY;
@@ -294,6 +312,7 @@ leave(RunEntry *entry)
 			break;
 		case ENTRY_HELD:
 			dlist_delete(&entry->list_node);
+			held_count--;
 			break;
 		case ENTRY_DISPATCHED:
 			return;
@@ -330,6 +349,7 @@ ready_remove_range(int64 first, int64 count)
 void
 ready_forget_waiting(void)
 {
+	wants_left_held = false;
 	ready_remove_range(0, PG_INT64_MAX);
 }
 
@@ -607,6 +627,12 @@ ready_next_expired(TimestampTz now, TimestampTz *next)
 /* ------------------------------------------------------------------------
  * Pause
  * ------------------------------------------------------------------------ */
+
+bool
+ready_wants_left_held(void)
+{
+	return wants_left_held;
+}
 
 bool
 ready_has_left_parked(void)

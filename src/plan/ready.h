@@ -7,7 +7,8 @@
  * Memory is bounded. For each queue a watermark (due_at, run_id) says up to
  * where memory holds every waiting run; perhaps better ones beyond it too. What
  * is beyond is read when there is room, from the watermark on. Of the runs of
- * paused tasks only a share is held; the resume reads the others.
+ * paused tasks, and of those that wait for their turn, only a share is held; the
+ * others are read when they are wanted.
  *
  *-------------------------------------------------------------------------
  */
@@ -135,6 +136,9 @@ extern void ready_task_resumed(int64 task_id);
 
 /* Since the last call: were runs of paused tasks left in their table? */
 extern bool ready_has_left_parked(void);
+
+/* Runs that were left in their table since they had to wait for others are wanted now. */
+extern bool ready_wants_left_held(void);
 
 /* --- picking -------------------------------------------------------- */
 

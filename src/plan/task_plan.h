@@ -20,6 +20,7 @@ typedef struct TaskPlan
 	bool		is_shell;
 	bool		is_serial;		/* its occurrences run one at a time */
 	bool		turn_is_taken;	/* by one of them: ready or dispatched */
+	bool		has_left_held;	/* some were left in their table */
 	bool		is_dirty;		/* has counts to write: in the list of dirty ones */
 	int			running;		/* dispatched and not yet ended */
 	int32		pause_after_failures;	/* 0: never */

@@ -39,6 +39,7 @@
 typedef struct Wanted
 {
 	bool		everything;
+	bool		all_runs;
 	bool		settings;
 	List	   *news;			/* of News: runs and tasks */
 } Wanted;
@@ -467,7 +468,7 @@ bool
 intake_wants_anything(void)
 {
 	return wanted.everything || wanted.settings || wanted.news != NIL ||
-		wants_refill();
+		ready_wants_left_held() || wants_refill();
 }
 
 bool
@@ -483,13 +484,20 @@ intake_take_rescan(void)
  * One reading
  * ------------------------------------------------------------------------ */
 
+/* They are read in order as queues are refilled. */
+static void
+read_all_runs(void)
+{
+	ready_forget_waiting();
+	throttle_each(forget_watermark, NULL);
+}
+
 static void
 read_everything(void)
 {
 	has_rescanned = true;
 	read_settings();
-	ready_forget_waiting();
-	throttle_each(forget_watermark, NULL);
+	read_all_runs();
 	leader_forget_tasks();
 }
 
@@ -502,6 +510,8 @@ read_wanted(Wanted *now_wanted)
 		read_everything();
 	else if (now_wanted->settings)
 		read_settings();
+	if (now_wanted->all_runs && !now_wanted->everything)
+		read_all_runs();
 	foreach(cell, now_wanted->news)
 	{
 		const News *news = lfirst(cell);
@@ -522,6 +532,8 @@ intake_read(TimestampTz now)
 
 	if (home.is_paused && home.paused_until <= now)
 		wanted.settings = true;
+	if (ready_wants_left_held())
+		wanted.all_runs = true;
 	if (!intake_wants_anything())
 		return;
 	now_wanted = wanted;

@@ -86,6 +86,8 @@ static Statement replace_task = {
 	"  t.calendar_id, t.on_excluded) IS NOT DISTINCT FROM"
 	"  (excluded.schedule, excluded.starts_at, excluded.timezone, excluded.ends_at,"
 	"  excluded.jitter, excluded.calendar_id, excluded.on_excluded)"
+	"  AND (t.max_runs IS NOT DISTINCT FROM excluded.max_runs OR"
+	"   excluded.last_fire OPERATOR(pg_catalog.=) '-infinity'::pg_catalog.timestamptz)"
 	"  OR excluded.schedule IS NULL THEN t.last_fire"
 	"  WHEN excluded.last_fire OPERATOR(pg_catalog.=) '-infinity'::pg_catalog.timestamptz"
 	"  THEN excluded.last_fire"

@@ -35,7 +35,7 @@ extern int64 period_us(const Period *period);
 
 /*
  * anchor + n * period, months and days by the zone's calendar: 31 January plus
- * one month is the last of February. DT_NOEND beyond the end of time. n >= 0.
+ * one month is the last of February. DT_NOEND beyond the ends of time.
  */
 extern TimestampTz period_nth(const Period *period, const pg_tz *zone,
 							  TimestampTz anchor, int64 n);

@@ -16,6 +16,9 @@
 
 #include "time/timetable.h"
 
+/* After 400 years the calendar repeats. */
+#define CALENDAR_MONTHS	4800
+
 int64
 timetable_delay_us(int64 task_id, int64 jitter_us)
 {
@@ -89,23 +92,43 @@ delayed(const Timetable *timetable, TimestampTz instant)
 	return result;
 }
 
+static int64
+greatest_divisor(int64 a, int64 b)
+{
+	return b == 0 ? a : greatest_divisor(b, a % b);
+}
+
 /*
- * Where the grid of an interval starts. When the clock was set back to before
- * the anchor, the grid goes on there: it reaches as far back as is needed.
+ * An instant of an interval's grid that is so many periods before the anchor, and
+ * some more: months go back by multiples of 400 years, in which the calendar
+ * repeats, so that the 31st stays the 31st.
+ */
+static TimestampTz
+grid_before(const Schedule *schedule, TimestampTz anchor, int64 periods)
+{
+	int64		months = schedule->period.months;
+	int64		unit = months == 0 ? 1 : CALENDAR_MONTHS / greatest_divisor(CALENDAR_MONTHS, months);
+
+	periods += unit - periods % unit;
+	return period_nth(&schedule->period, schedule->zone, anchor, -periods);
+}
+
+/*
+ * Where the grid of an interval starts: at its anchor, or earlier where it is
+ * asked for what was before: by backfill(), or since the clock was set back.
  */
 static TimestampTz
 grid_start(const Timetable *timetable, TimestampTz after)
 {
 	const Schedule *schedule = &timetable->schedule;
 	TimestampTz anchor = timetable->anchor;
-	int64		period_us;
+	TimestampTz start;
 
-	if (schedule->kind != SCHEDULE_EVERY || after >= anchor || TIMESTAMP_IS_NOBEGIN(after))
+	/* The anchor itself is the first instant of its grid. */
+	if (schedule->kind != SCHEDULE_EVERY || TIMESTAMP_IS_NOBEGIN(after) || after >= anchor - 1)
 		return anchor;
-	if (!timetable_follows_elapsed(timetable))
-		return after;
-	period_us = schedule_period_us(schedule);
-	return anchor - ((anchor - after) / period_us + 1) * period_us;
+	start = grid_before(schedule, anchor, (anchor - after) / period_us(&schedule->period) + 1);
+	return start <= after ? start : anchor;
 }
 
 static TimestampTz

@@ -1,7 +1,7 @@
 -- Occurrences of schedules, past and to come: backfill() and upcoming().
 
 \ir helper.psql
-SELECT plan(53);
+SELECT plan(56);
 
 SET timezone = 'UTC';
 DROP ROLE IF EXISTS pgtap_one, pgtap_two;
@@ -141,6 +141,18 @@ SELECT is(min(scheduled_for), :'day', 'until they are no more') FROM taskly.upco
 SELECT is(array_agg(DISTINCT task), '{hours}', 'one task can be asked for')
 FROM taskly.upcoming(:'day'::timestamptz + interval '1 day', only_task => 'hours');
 SELECT throws_ok('SELECT * FROM taskly.upcoming(now() + interval ''1 hour'', only_task => ''none'')', '42704', 'task "none" does not exist', 'if there is one');
+-- Grids of days and weeks: at their start, and before it.
+SELECT taskly.schedule('weeks', 'every 2 weeks', 'SELECT 1', timezone => 'Europe/Berlin', starts_at => '2027-03-05 16:00 Europe/Berlin') \g /dev/null
+SELECT is(array_agg(scheduled_for ORDER BY 1), '{2027-03-05 16:00+01,2027-03-19 16:00+01,2027-04-02 16:00+02}', 'weeks count from starts_at, itself included')
+FROM taskly.upcoming('2027-04-03', '2027-01-01', only_task => 'weeks');
+SELECT taskly.schedule('days', 'every day', 'SELECT 1', timezone => 'UTC') \g /dev/null
+CREATE TEMP TABLE before_start AS SELECT run_id FROM taskly.backfill('days', now() - interval '3 days', now()) AS b (run_id);
+SELECT is(count(DISTINCT r.scheduled_for::time) || ' ' || bool_and(r.scheduled_for::time = t.anchor::time) || ' ' || count(*), '1 true 3', 'what is backfilled from before the start is on the same grid')
+FROM before_start JOIN taskly.runs r USING (run_id) JOIN taskly.task t ON t.name = 'days';
+SELECT taskly.schedule('over', 'every 1 second', 'SELECT 1', max_runs => 1, missed => 'all') \g /dev/null
+UPDATE taskly.task SET fires = 1, last_fire = now() - interval '1 hour' WHERE name = 'over';
+SELECT taskly.alter('over', max_runs => 2) \g /dev/null
+SELECT ok(last_fire > now() - interval '1 minute', 'more runs for one that was over are not for what has passed') FROM taskly.task WHERE name = 'over';
 SELECT throws_ok('SELECT * FROM taskly.upcoming(now(), now())', '22023', NULL, 'since is before until');
 SELECT throws_ok('SELECT * FROM taskly.upcoming(''infinity'')', '22023', NULL, 'until is finite');
 SELECT throws_ok('SELECT * FROM taskly.upcoming(NULL)', '22004', NULL, 'and not null');

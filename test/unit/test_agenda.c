@@ -242,6 +242,28 @@ test_long_outage(void)
 	agenda_clear();
 }
 
+/* Days and months from a start on, and what would have been before it. */
+static void
+test_calendar_grid(void)
+{
+	ScheduledTask days = task_of(1, "every 2 weeks");
+	ScheduledTask months = task_of(2, "every 1 month");
+	TimestampTz starts = start + 100 * USECS_PER_DAY + 5;
+
+	days.timetable.starts_at = days.timetable.anchor = starts;
+	ok(put(&days, start)->next_fire == starts, "an interval of weeks is due at its start");
+	ok(timetable_next_after(&days.timetable, starts) == starts + 14 * USECS_PER_DAY, "and then after two");
+	days.timetable.starts_at = DT_NOBEGIN;
+	ok(timetable_next_after(&days.timetable, starts - 15 * USECS_PER_DAY) == starts - 14 * USECS_PER_DAY &&
+	   timetable_next_after(&days.timetable, starts - 1) == starts, "before it its grid goes back by whole periods");
+	/* 2005-01-31 and the last of December and November before it. */
+	months.timetable.anchor = INT64CONST(1857) * USECS_PER_DAY;
+	ok(timetable_next_after(&months.timetable, 1825 * USECS_PER_DAY) == 1826 * USECS_PER_DAY &&
+	   timetable_next_after(&months.timetable, 1790 * USECS_PER_DAY) == 1795 * USECS_PER_DAY,
+	   "months go back to the last day that they have");
+	agenda_clear();
+}
+
 static void
 test_max_runs(void)
 {
@@ -642,6 +664,7 @@ main(void)
 	test_missed_skip();
 	test_missed_all();
 	test_long_outage();
+	test_calendar_grid();
 	test_max_runs();
 	test_delay();
 	test_finish();

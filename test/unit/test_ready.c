@@ -681,6 +681,28 @@ test_turns_and_pause(void)
 	ready_forget_waiting();
 }
 
+/* Runs that wait for one another must not fill memory; those that were left are asked for. */
+static void
+test_held_share(void)
+{
+	QueuePlan  *queue = throttle_find(2);
+	TaskFacts	facts = {.task_id = 4, .is_serial = true};
+	WaitingRun	run = {.deadline_at = DT_NOEND, .owner = 10, .task_id = 4, .is_serial = true};
+
+	(void) task_plan_set(&facts);
+	for (run.run_id = 1001; run.run_id <= 1050; run.run_id++)
+		ready_put(queue, &run, now);
+	ok(ready_count() == 1 + 100 / 8 && ready_find(1014) == NULL,
+	   "of runs that are held only a share is in memory");
+	for (int64 id = 1001; id <= 1012; id++)
+		ready_remove(ready_find(id));
+	ok(!ready_wants_left_held(), "while there are some");
+	ready_remove(ready_find(1013));
+	ok(ready_wants_left_held() && ready_count() == 0, "the others are wanted when those are over");
+	ready_forget_waiting();
+	ok(!ready_wants_left_held(), "once");
+}
+
 static void
 test_throttle(void)
 {
@@ -724,6 +746,7 @@ main(void)
 	test_turns();
 	test_seized_turn();
 	test_turns_and_pause();
+	test_held_share();
 	test_prepared_run();
 	test_throttle();
 	return tap_done();
