@@ -151,13 +151,6 @@ leader_run_ended(int64 task_id, TimestampTz finished_at)
 }
 
 void
-leader_downtime_ended(TimestampTz now)
-{
-	if (am_leader)
-		agenda_downtime_ended(now);
-}
-
-void
 leader_pause_task(int64 task_id)
 {
 	agenda_pause(task_id);

@@ -22,9 +22,6 @@ extern void leader_forget_tasks(void);
 extern void leader_task_changed(const struct TaskRow *task, TimestampTz now);
 extern void leader_task_dropped(int64 task_id);
 extern void leader_pause_task(int64 task_id);
-
-/* Nobody looked at the agenda for a while: the machine was suspended, say. */
-extern void leader_downtime_ended(TimestampTz now);
 extern void leader_run_ended(int64 task_id, TimestampTz finished_at);
 
 /* Somebody has set the wall clock, by so much; it is now this late. */

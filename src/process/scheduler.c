@@ -39,8 +39,6 @@
 #include "store/catalog.h"
 #include "store/task_tuple.h"
 
-/* Whoever wakes so late did not run at all meanwhile: the machine was suspended, say. */
-#define OVERSLEPT_US		USECS_PER_MINUTE
 /* Counts of so many tasks are written in one transaction. */
 #define MAX_COUNTS_AT_ONCE	1000
 /* And so often while they change. */
@@ -260,7 +258,5 @@ taskly_scheduler_main(Datum arg)
 		MemoryContextReset(turn_context);
 		pgstat_report_stat(false);
 		process_sleep_until(next);
-		if (next != DT_NOEND && taskly_now() - next > OVERSLEPT_US)
-			leader_downtime_ended(taskly_now());
 	}
 }
