@@ -455,7 +455,7 @@ agenda_finished(int64 task_id, TimestampTz finished_at)
 }
 
 void
-agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days)
+agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days, TimestampTz now)
 {
 	HASH_SEQ_STATUS scan;
 	AgendaEntry *entry;
@@ -466,6 +466,8 @@ agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days)
 		if (entry->task.timetable.excluded != old_days)
 			continue;
 		entry->task.timetable.excluded = new_days;
+		if (entry->next_fire > now && entry->passed_until < now)
+			entry->passed_until = now;
 		set_next(entry, next_of(entry));
 	}
 }

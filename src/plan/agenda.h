@@ -90,8 +90,12 @@ extern void agenda_finished(int64 task_id, TimestampTz finished_at);
 /* It fires no more until it is put again. */
 extern void agenda_pause(int64 task_id);
 
-/* The days of a calendar have changed, and are in another place now. */
-extern void agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days);
+/*
+ * The days of a calendar have changed, and are in another place now. What would
+ * have been due before has not been.
+ */
+extern void agenda_calendar_changed(const DaySet *old_days, const DaySet *new_days,
+									TimestampTz now);
 
 /* Pass over all occurrences up to an instant, of a task or of all, if they recur. */
 extern void agenda_skip_task(int64 task_id, TimestampTz until);

@@ -170,7 +170,7 @@ read_settings(void)
 	queue_store_read_all(receive_queue, NULL);
 	throttle_end_reload();
 	leader_home_changed(is_at_home, home.term);
-	leader_settings_changed();
+	leader_settings_changed(reading_at);
 }
 
 bool

@@ -89,10 +89,10 @@ leader_home_changed(bool at_home, int64 term)
 }
 
 void
-leader_settings_changed(void)
+leader_settings_changed(TimestampTz now)
 {
 	if (am_leader)
-		calendar_cache_refresh(false, agenda_calendar_changed);
+		calendar_cache_refresh(false, now, agenda_calendar_changed);
 }
 
 void
@@ -236,7 +236,7 @@ load_tasks(TimestampTz now)
 	if (needs_tasks)
 	{
 		agenda_begin_reading();
-		calendar_cache_refresh(true, agenda_calendar_changed);
+		calendar_cache_refresh(true, now, agenda_calendar_changed);
 		loaded_up_to = 0;
 		needs_tasks = false;
 	}

@@ -17,7 +17,7 @@ extern void leader_init(int entry);
 
 /* --- news from intake ----------------------------------------------- */
 extern void leader_home_changed(bool is_at_home, int64 term);
-extern void leader_settings_changed(void);
+extern void leader_settings_changed(TimestampTz now);
 extern void leader_forget_tasks(void);
 extern void leader_task_changed(const struct TaskRow *task, TimestampTz now);
 extern void leader_task_dropped(int64 task_id);

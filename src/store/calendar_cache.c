@@ -72,6 +72,7 @@ calendar_cache_days(int32 calendar_id)
 typedef struct Refresh
 {
 	bool		all;
+	TimestampTz now;
 	CalendarChanged changed;
 } Refresh;
 
@@ -87,14 +88,14 @@ refresh_one(const CalendarRow *calendar, void *arg)
 	old_days = copy->days;
 	copy->days = read_days(calendar->calendar_id);
 	copy->version = calendar->version;
-	refresh->changed(old_days, copy->days);
+	refresh->changed(old_days, copy->days, refresh->now);
 	pfree(old_days);
 }
 
 void
-calendar_cache_refresh(bool all, CalendarChanged changed)
+calendar_cache_refresh(bool all, TimestampTz now, CalendarChanged changed)
 {
-	Refresh		refresh = {all, changed};
+	Refresh		refresh = {all, now, changed};
 
 	calendar_store_read_all(refresh_one, &refresh);
 }

@@ -22,7 +22,8 @@ extern const DaySet *calendar_cache_days(int32 calendar_id);
  * rows by hand. changed() is told where the days are now, before the old ones
  * go.
  */
-typedef void (*CalendarChanged) (const DaySet *old_days, const DaySet *new_days);
-extern void calendar_cache_refresh(bool all, CalendarChanged changed);
+typedef void (*CalendarChanged) (const DaySet *old_days, const DaySet *new_days,
+								 TimestampTz now);
+extern void calendar_cache_refresh(bool all, TimestampTz now, CalendarChanged changed);
 
 #endif							/* TASKLY_CALENDAR_CACHE_H */

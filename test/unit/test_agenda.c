@@ -502,6 +502,30 @@ test_postpone(void)
 	agenda_clear();
 }
 
+/* A day that is not off any more is no reason to fire for this morning. */
+static void
+test_calendar_changed(void)
+{
+	DayRange	range = {start / USECS_PER_DAY, start / USECS_PER_DAY};
+	DaySet	   *off = day_set_build(&range, 1);
+	DaySet	   *none = day_set_build(&range, 0);
+	ScheduledTask task = task_of(1, "0 * * * *");
+	TimestampTz noon = (start / USECS_PER_DAY) * USECS_PER_DAY + 12 * USECS_PER_HOUR;
+	AgendaEntry *entry;
+
+	task.timetable.excluded = off;
+	task.last_fire = noon - USECS_PER_DAY;
+	entry = put(&task, noon);
+	agenda_fired(entry, noon - 13 * USECS_PER_HOUR, true);
+	ok(entry->next_fire == noon + 12 * USECS_PER_HOUR, "nothing is due on a day off");
+	agenda_calendar_changed(off, none, noon + 1);
+	ok(entry->next_fire == noon + USECS_PER_HOUR && entry->missed == 0,
+	   "when it is off no more, it goes on from then");
+	agenda_clear();
+	pfree(off);
+	pfree(none);
+}
+
 static void
 test_reading(void)
 {
@@ -675,6 +699,7 @@ main(void)
 	test_bounds();
 	test_kinds();
 	test_postpone();
+	test_calendar_changed();
 	test_reading();
 	test_lead();
 	test_each_until();
