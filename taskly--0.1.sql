@@ -85,6 +85,19 @@ CREATE TABLE taskly.queue (
 ALTER SEQUENCE taskly.queue_queue_id_seq OWNED BY taskly.queue.queue_id;
 COMMENT ON TABLE taskly.queue IS 'Queues: named lines of runs with an order (algorithm) and limits. The queue "default" is made on first use.';
 
+CREATE TABLE taskly.queue_key (
+	queue_id integer NOT NULL,
+	key text NOT NULL CHECK (pg_catalog.octet_length(key) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(key) OPERATOR(pg_catalog.<=) 200),
+	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>) 0),
+	paused_at timestamptz,
+	paused_reason text,
+	blocked_by bigint,
+	PRIMARY KEY (queue_id, key)
+);
+COMMENT ON TABLE taskly.queue_key IS 'Keys of queues of which there is more to say than the runs that have them: weight, pause, block.';
+COMMENT ON COLUMN taskly.queue_key.weight IS 'share of the worker time of its queue, beside other keys; of algorithm fair';
+COMMENT ON COLUMN taskly.queue_key.blocked_by IS 'run that ended badly in a queue with block_key_on_failure: later runs of the key wait';
+
 CREATE SEQUENCE taskly.calendar_calendar_id_seq AS integer;
 CREATE TABLE taskly.calendar (
 	calendar_id integer NOT NULL PRIMARY KEY DEFAULT pg_catalog.nextval('taskly.calendar_calendar_id_seq'),
@@ -200,6 +213,7 @@ CREATE TABLE taskly.pending_run (
 	autovacuum_vacuum_threshold = 10000, vacuum_truncate = false);
 ALTER SEQUENCE taskly.run_run_id_seq OWNED BY taskly.pending_run.run_id;
 CREATE INDEX pending_run_order ON taskly.pending_run (queue_id, due_at, run_id);
+CREATE INDEX pending_run_key ON taskly.pending_run (queue_id, key, due_at, run_id) WHERE key IS NOT NULL;
 CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source OPERATOR(pg_catalog.=) 'schedule';
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
@@ -1646,6 +1660,10 @@ AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.queue
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.queue IS 'Tells the scheduler of rows written around the API.';
 CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.queue_key
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.queue_key IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.calendar
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.calendar IS 'Tells the scheduler of rows written around the API.';
@@ -1657,6 +1675,7 @@ COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of
 -- What a dump carries. The queue "default" is not made here, so that a dump restores into its place.
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_queue_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.queue_key', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.calendar', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.calendar_calendar_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task', '');
@@ -1666,7 +1685,7 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
-REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
 REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$

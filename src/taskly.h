@@ -75,6 +75,32 @@ typedef enum QueueAlgorithm
 	QUEUE_EDF
 } QueueAlgorithm;
 
+/* Which attempts of a queue's runs are kept in history. */
+typedef enum QueueKeep
+{
+	KEEP_ALL,
+	KEEP_FAILURES,
+	KEEP_NONE
+} QueueKeep;
+
+/* What the owner of a queue has chosen. A limit of 0 is none. */
+typedef struct QueueSettings
+{
+	QueueAlgorithm algorithm;
+	int			weight;			/* share of the workers, beside other queues */
+	int			max_running;
+	int			max_running_per_key;
+	int			rate;			/* starts per rate_interval_us */
+	int			rate_per_key;
+	int			burst;			/* so many starts more in any such time */
+	int			batch;			/* runs that may share a transaction */
+	int64		rate_interval_us;
+	int64		aging_us;
+	QueueKeep	keep;
+	bool		block_key_on_failure;
+	bool		is_paused;
+} QueueSettings;
+
 /* What an occurrence does that is due while an earlier one is not over. */
 typedef enum OverlapPolicy
 {

@@ -79,16 +79,16 @@ set_default(QueueRow *queue, QueueOption option)
 	switch (option)
 	{
 		case QUEUE_ALGORITHM:
-			queue->algorithm = QUEUE_PRIORITY;
+			queue->settings.algorithm = QUEUE_PRIORITY;
 			break;
 		case QUEUE_MAX_RUNNING:
-			queue->max_running = 0;
+			queue->settings.max_running = 0;
 			break;
 		case QUEUE_MAX_PENDING:
 			queue->max_pending = 0;
 			break;
 		case QUEUE_AGING:
-			queue->aging_us = QUEUE_DEFAULT_AGING_US;
+			queue->settings.aging_us = QUEUE_DEFAULT_AGING_US;
 			break;
 		default:
 			break;
@@ -145,11 +145,11 @@ set_value(QueueRow *queue, QueueOption option, Datum value)
 	switch (option)
 	{
 		case QUEUE_ALGORITHM:
-			queue->algorithm = check_algorithm(TextDatumGetCString(value));
+			queue->settings.algorithm = check_algorithm(TextDatumGetCString(value));
 			break;
 		case QUEUE_MAX_RUNNING:
 			check_range("max_running", DatumGetInt32(value), 1, PG_INT32_MAX);
-			queue->max_running = DatumGetInt32(value);
+			queue->settings.max_running = DatumGetInt32(value);
 			break;
 		case QUEUE_MAX_PENDING:
 			check_range("max_pending", DatumGetInt64(value), 1, PG_INT64_MAX);
@@ -157,7 +157,7 @@ set_value(QueueRow *queue, QueueOption option, Datum value)
 			break;
 		case QUEUE_AGING:
 			check_interval("aging", DatumGetIntervalP(value));
-			queue->aging_us = interval_to_us(DatumGetIntervalP(value));
+			queue->settings.aging_us = interval_to_us(DatumGetIntervalP(value));
 			break;
 		case QUEUE_KEEP:
 			check_keep(value);
@@ -173,7 +173,7 @@ set_value(QueueRow *queue, QueueOption option, Datum value)
 static void
 check_queue(const QueueRow *queue)
 {
-	if (queue->algorithm == QUEUE_FIFO && queue->aging_us != QUEUE_DEFAULT_AGING_US)
+	if (queue->settings.algorithm == QUEUE_FIFO && queue->settings.aging_us != QUEUE_DEFAULT_AGING_US)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"aging\" needs algorithm \"priority\"")));
@@ -257,8 +257,7 @@ taskly_create_queue_v1(PG_FUNCTION_ARGS)
 	queue.name = required_text(fcinfo, 0, "name");
 	check_name("queue", queue.name);
 	queue.owner = GetUserId();
-	for (int i = 0; i < QUEUE_OPTIONS; i++)
-		set_default(&queue, (QueueOption) i);
+	queue.settings = QUEUE_DEFAULT_SETTINGS;
 	(void) apply_options(&queue, fcinfo, is_given);
 	check_queue(&queue);
 	queue.queue_id = queue_store_insert(&queue);
@@ -316,7 +315,7 @@ taskly_alter_queue_v1(PG_FUNCTION_ARGS)
 
 	begin_writing_call("taskly.alter_queue()");
 	lock_queue(fcinfo, QUEUE_LOCK_DEFINITION, &queue);
-	old_algorithm = queue.algorithm;
+	old_algorithm = queue.settings.algorithm;
 	changes = apply_options(&queue, fcinfo, is_given);
 	if (!PG_ARGISNULL(1 + QUEUE_OPTIONS))
 		changes += reset_options(&queue, PG_GETARG_ARRAYTYPE_P(1 + QUEUE_OPTIONS), is_given);
@@ -324,7 +323,7 @@ taskly_alter_queue_v1(PG_FUNCTION_ARGS)
 		PG_RETURN_INT32(queue.queue_id);
 
 	check_queue(&queue);
-	if (queue.algorithm == QUEUE_FIFO && old_algorithm != QUEUE_FIFO)
+	if (queue.settings.algorithm == QUEUE_FIFO && old_algorithm != QUEUE_FIFO)
 		check_no_priorities(&queue);
 	queue_store_update(&queue);
 	wake_for_settings();
@@ -368,7 +367,7 @@ taskly_pause_queue_v1(PG_FUNCTION_ARGS)
 		check_text("reason", reason);
 	queue_store_pause(queue.queue_id, reason);
 	wake_for_settings();
-	PG_RETURN_BOOL(!queue.is_paused);
+	PG_RETURN_BOOL(!queue.settings.is_paused);
 }
 
 /* resume_queue(name text) RETURNS boolean: was it paused? */
@@ -379,7 +378,7 @@ taskly_resume_queue_v1(PG_FUNCTION_ARGS)
 
 	begin_writing_call("taskly.resume_queue()");
 	lock_queue(fcinfo, QUEUE_LOCK_STATE, &queue);
-	if (!queue.is_paused)
+	if (!queue.settings.is_paused)
 		PG_RETURN_BOOL(false);
 	queue_store_resume(queue.queue_id);
 	wake_for_settings();

@@ -195,7 +195,7 @@ static void
 check_priority(const QueueRow *queue, int32 priority)
 {
 	check_range("priority", priority, -TASKLY_PRIORITY_MAX, TASKLY_PRIORITY_MAX);
-	if (queue->algorithm == QUEUE_FIFO && priority != 0)
+	if (queue->settings.algorithm == QUEUE_FIFO && priority != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("queue \"%s\" has no priorities", queue->name),

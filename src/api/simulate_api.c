@@ -184,8 +184,7 @@ read_tasks(SimulateCall *call)
 static void
 receive_queue(const QueueRow *queue, void *arg)
 {
-	throttle_set(queue->queue_id, queue->algorithm, queue->aging_us,
-				 queue->max_running, queue->is_paused);
+	throttle_set(queue->queue_id, &queue->settings);
 }
 
 /* ------------------------------------------------------------------------

@@ -505,7 +505,8 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 {
 	RunEntry   *entry = ready_find(run->run_id);
 	PolicyInput input = {run->due_at, ++arrivals, run->priority};
-	int64		order_key = policy_order_key(queue->algorithm, queue->aging_us, &input);
+	int64		order_key = policy_order_key(queue->settings.algorithm,
+											  queue->settings.aging_us, &input);
 
 	if (entry != NULL && entry->state == ENTRY_DISPATCHED)
 	{

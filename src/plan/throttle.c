@@ -34,8 +34,7 @@ throttle_find(int32 queue_id)
 }
 
 void
-throttle_set(int32 queue_id, QueueAlgorithm algorithm, int64 aging_us,
-			 int max_running, bool is_paused)
+throttle_set(int32 queue_id, const QueueSettings *settings)
 {
 	bool		found;
 	QueuePlan  *queue = hash_search(queues, &queue_id, HASH_ENTER, &found);
@@ -48,10 +47,7 @@ throttle_set(int32 queue_id, QueueAlgorithm algorithm, int64 aging_us,
 		queue->watermark_due_at = DT_NOBEGIN;
 		queue->watermark_run_id = 0;
 	}
-	queue->algorithm = algorithm;
-	queue->aging_us = aging_us;
-	queue->max_running = max_running;
-	queue->is_paused = is_paused;
+	queue->settings = *settings;
 	queue->is_seen = true;
 }
 
@@ -84,8 +80,10 @@ throttle_end_reload(void)
 bool
 throttle_has_room(const QueuePlan *queue)
 {
-	return !queue->is_paused &&
-		(queue->max_running == 0 || queue->running < queue->max_running);
+	const QueueSettings *settings = &queue->settings;
+
+	return !settings->is_paused &&
+		(settings->max_running == 0 || queue->running < settings->max_running);
 }
 
 void

@@ -14,10 +14,7 @@
 typedef struct QueuePlan
 {
 	int32		queue_id;		/* hash key */
-	QueueAlgorithm algorithm;
-	int64		aging_us;
-	int			max_running;	/* 0: no limit */
-	bool		is_paused;
+	QueueSettings settings;
 	bool		is_seen;		/* during a reload: still in the table */
 	int			running;		/* dispatched and not yet ended */
 	int64		waiting;		/* in memory */
@@ -35,8 +32,7 @@ extern void throttle_init(MemoryContext parent);
 extern QueuePlan *throttle_find(int32 queue_id);
 
 /* Take over what the tables say. */
-extern void throttle_set(int32 queue_id, QueueAlgorithm algorithm,
-						 int64 aging_us, int max_running, bool is_paused);
+extern void throttle_set(int32 queue_id, const QueueSettings *settings);
 
 /* Around a reload: queues that were not set in between are gone. */
 extern void throttle_begin_reload(void);

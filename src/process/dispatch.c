@@ -67,6 +67,9 @@ push(int slot, const Choice *choice, TimestampTz now)
 	assignment.is_suspect = entry->is_suspect;
 	assignment.is_slow = choice->is_slow;
 	assignment.consecutive_failures = choice->plan ? choice->plan->consecutive_failures : 0;
+	assignment.queue_id = entry->queue->queue_id;
+	assignment.batch = entry->queue->settings.batch;
+	assignment.keep = entry->queue->settings.keep;
 	pool_dispatch(slot, entry, &assignment);
 	dispatched++;
 }

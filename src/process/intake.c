@@ -150,11 +150,10 @@ receive_queue(const QueueRow *queue, void *arg)
 	const QueuePlan *known = throttle_find(queue->queue_id);
 
 	/* The order of what is in memory was made by another rule. */
-	if (known != NULL && (known->algorithm != queue->algorithm ||
-						  known->aging_us != queue->aging_us))
+	if (known != NULL && (known->settings.algorithm != queue->settings.algorithm ||
+						  known->settings.aging_us != queue->settings.aging_us))
 		intake_want_everything();
-	throttle_set(queue->queue_id, queue->algorithm, queue->aging_us,
-				 queue->max_running, queue->is_paused);
+	throttle_set(queue->queue_id, &queue->settings);
 }
 
 static void

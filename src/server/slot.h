@@ -37,6 +37,9 @@ typedef struct Assignment
 	bool		is_suspect;		/* nothing is put behind it: it may have crashed the server */
 	bool		is_slow;		/* known to take its time */
 	int32		consecutive_failures;
+	int32		queue_id;
+	int16		batch;			/* runs of its queue that may share a transaction */
+	uint8		keep;			/* QueueKeep: what its queue keeps in history */
 } Assignment;
 
 /* What the worker did about an assignment. */

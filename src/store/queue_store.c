@@ -24,8 +24,37 @@
 
 #define DEFAULT_QUEUE		"default"
 #define QUEUE_COLUMNS \
-	"queue_id, name, owner, algorithm, weight, max_running, max_pending, aging, keep, paused_at"
-#define QUEUE_COLUMN_COUNT 10
+	"queue_id, name, owner, paused_at, algorithm, weight, max_running, max_running_per_key," \
+	" rate, rate_per_key, rate_interval, burst, max_pending, aging, block_key_on_failure, keep, batch"
+
+/* In that order. What an owner can set begins with the algorithm. */
+enum
+{
+	COL_QUEUE_ID,
+	COL_NAME,
+	COL_OWNER,
+	COL_PAUSED_AT,
+	COL_ALGORITHM,
+	COL_WEIGHT,
+	COL_MAX_RUNNING,
+	COL_MAX_RUNNING_PER_KEY,
+	COL_RATE,
+	COL_RATE_PER_KEY,
+	COL_RATE_INTERVAL,
+	COL_BURST,
+	COL_MAX_PENDING,
+	COL_AGING,
+	COL_BLOCK_KEY_ON_FAILURE,
+	COL_KEEP,
+	COL_BATCH,
+	QUEUE_COLUMN_COUNT
+};
+
+/* Parameters of a statement that sets all of these: first those named, then the rest. */
+#define SETTING_COUNT	(QUEUE_COLUMN_COUNT - COL_ALGORITHM)
+#define SETTING_TYPES \
+	TEXTOID, INT4OID, INT4OID, INT4OID, INT4OID, INT4OID, INTERVALOID, INT4OID, INT8OID, \
+	INTERVALOID, BOOLOID, TEXTOID, INT4OID
 
 static Statement find_queue = {
 	"SELECT " QUEUE_COLUMNS " FROM taskly.queue WHERE name OPERATOR(pg_catalog.=) $1",
@@ -49,10 +78,11 @@ static Statement list_names = {
 };
 
 static Statement insert_queue = {
-	"INSERT INTO taskly.queue (name, owner, algorithm, max_running, max_pending, aging)"
-	" VALUES ($1, $2, $3, $4, $5, $6)"
+	"INSERT INTO taskly.queue (name, owner, algorithm, weight, max_running, max_running_per_key,"
+	" rate, rate_per_key, rate_interval, burst, max_pending, aging, block_key_on_failure, keep, batch)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 	" ON CONFLICT (name) DO NOTHING RETURNING queue_id",
-	6, {TEXTOID, REGROLEOID, TEXTOID, INT4OID, INT8OID, INTERVALOID}
+	2 + SETTING_COUNT, {TEXTOID, REGROLEOID, SETTING_TYPES}
 };
 
 static Statement lock_state = {
@@ -74,9 +104,11 @@ static Statement hold_queue = {
 };
 
 static Statement update_queue = {
-	"UPDATE taskly.queue SET algorithm = $2, max_running = $3, max_pending = $4, aging = $5"
+	"UPDATE taskly.queue SET algorithm = $2, weight = $3, max_running = $4, max_running_per_key = $5,"
+	" rate = $6, rate_per_key = $7, rate_interval = $8, burst = $9, max_pending = $10, aging = $11,"
+	" block_key_on_failure = $12, keep = $13, batch = $14"
 	" WHERE queue_id OPERATOR(pg_catalog.=) $1",
-	5, {INT4OID, TEXTOID, INT4OID, INT8OID, INTERVALOID}
+	1 + SETTING_COUNT, {INT4OID, SETTING_TYPES}
 };
 
 static Statement delete_queue = {
@@ -104,6 +136,23 @@ static const char *const algorithm_names[] = {
 	[QUEUE_EDF] = "edf",
 };
 
+static const char *const keep_names[] = {
+	[KEEP_ALL] = "all",
+	[KEEP_FAILURES] = "failures",
+	[KEEP_NONE] = "none",
+};
+
+static bool
+find_name(const char *const *names, int count, const char *name, int *index)
+{
+	for (*index = 0; *index < count; (*index)++)
+	{
+		if (strcmp(name, names[*index]) == 0)
+			return true;
+	}
+	return false;
+}
+
 const char *
 queue_algorithm_name(QueueAlgorithm algorithm)
 {
@@ -113,25 +162,80 @@ queue_algorithm_name(QueueAlgorithm algorithm)
 bool
 queue_algorithm_find(const char *name, QueueAlgorithm *algorithm)
 {
-	for (int i = 0; i < (int) lengthof(algorithm_names); i++)
-	{
-		if (strcmp(name, algorithm_names[i]) == 0)
-		{
-			*algorithm = (QueueAlgorithm) i;
-			return true;
-		}
-	}
-	return false;
+	int			index;
+	bool		found = find_name(algorithm_names, lengthof(algorithm_names), name, &index);
+
+	if (found)
+		*algorithm = (QueueAlgorithm) index;
+	return found;
+}
+
+const char *
+queue_keep_name(QueueKeep keep)
+{
+	return keep_names[keep];
+}
+
+bool
+queue_keep_find(const char *name, QueueKeep *keep)
+{
+	int			index;
+	bool		found = find_name(keep_names, lengthof(keep_names), name, &index);
+
+	if (found)
+		*keep = (QueueKeep) index;
+	return found;
 }
 
 /* With months of 30 days; what is out of range counts as ever. */
 static int64
-interval_us(const Interval *interval)
+interval_us(Datum interval)
 {
-	double		us = (double) interval->time
-		+ ((double) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY;
+	const Interval *value = DatumGetIntervalP(interval);
+	double		us = (double) value->time
+		+ ((double) value->month * DAYS_PER_MONTH + value->day) * USECS_PER_DAY;
 
 	return us >= (double) PG_INT64_MAX ? PG_INT64_MAX : us <= 0 ? 0 : (int64) us;
+}
+
+static Datum
+us_to_interval(int64 us)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = us;
+	return IntervalPGetDatum(interval);
+}
+
+/* What stands in a row for no limit. */
+static inline int
+limit_of(Datum value, bool isnull)
+{
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+static void
+read_settings(const Datum *values, const bool *nulls, QueueSettings *settings)
+{
+	char	   *algorithm = TextDatumGetCString(values[COL_ALGORITHM]);
+	char	   *keep = TextDatumGetCString(values[COL_KEEP]);
+
+	if (!queue_algorithm_find(algorithm, &settings->algorithm))
+		elog(ERROR, "unexpected algorithm of a queue: \"%s\"", algorithm);
+	if (!queue_keep_find(keep, &settings->keep))
+		elog(ERROR, "unexpected setting \"keep\" of a queue: \"%s\"", keep);
+	settings->weight = DatumGetInt32(values[COL_WEIGHT]);
+	settings->max_running = limit_of(values[COL_MAX_RUNNING], nulls[COL_MAX_RUNNING]);
+	settings->max_running_per_key = limit_of(values[COL_MAX_RUNNING_PER_KEY],
+											 nulls[COL_MAX_RUNNING_PER_KEY]);
+	settings->rate = limit_of(values[COL_RATE], nulls[COL_RATE]);
+	settings->rate_per_key = limit_of(values[COL_RATE_PER_KEY], nulls[COL_RATE_PER_KEY]);
+	settings->rate_interval_us = interval_us(values[COL_RATE_INTERVAL]);
+	settings->burst = limit_of(values[COL_BURST], nulls[COL_BURST]);
+	settings->aging_us = interval_us(values[COL_AGING]);
+	settings->block_key_on_failure = DatumGetBool(values[COL_BLOCK_KEY_ON_FAILURE]);
+	settings->batch = DatumGetInt32(values[COL_BATCH]);
+	settings->is_paused = !nulls[COL_PAUSED_AT];
 }
 
 static void
@@ -139,22 +243,14 @@ queue_row_read(HeapTuple row, TupleDesc desc, QueueRow *queue)
 {
 	Datum		values[QUEUE_COLUMN_COUNT];
 	bool		nulls[QUEUE_COLUMN_COUNT];
-	char	   *algorithm;
 
 	Assert(desc->natts == QUEUE_COLUMN_COUNT);
 	heap_deform_tuple(row, desc, values, nulls);
-	queue->queue_id = DatumGetInt32(values[0]);
-	queue->name = TextDatumGetCString(values[1]);
-	queue->owner = DatumGetObjectId(values[2]);
-	algorithm = TextDatumGetCString(values[3]);
-	if (!queue_algorithm_find(algorithm, &queue->algorithm))
-		elog(ERROR, "unexpected algorithm of queue %d: \"%s\"", queue->queue_id, algorithm);
-	queue->weight = DatumGetInt32(values[4]);
-	queue->max_running = nulls[5] ? 0 : DatumGetInt32(values[5]);
-	queue->max_pending = nulls[6] ? 0 : DatumGetInt64(values[6]);
-	queue->aging_us = interval_us(DatumGetIntervalP(values[7]));
-	queue->keep = TextDatumGetCString(values[8]);
-	queue->is_paused = !nulls[9];
+	queue->queue_id = DatumGetInt32(values[COL_QUEUE_ID]);
+	queue->name = TextDatumGetCString(values[COL_NAME]);
+	queue->owner = DatumGetObjectId(values[COL_OWNER]);
+	queue->max_pending = nulls[COL_MAX_PENDING] ? 0 : DatumGetInt64(values[COL_MAX_PENDING]);
+	read_settings(values, nulls, &queue->settings);
 }
 
 /* Where one row is to be copied to. */
@@ -260,31 +356,49 @@ queue_store_names(void)
 	return target.text != NULL ? target.text : pstrdup("none");
 }
 
-/* A limit of 0 is none. */
 static void
-put_limits(const QueueRow *queue, Interval *aging, Datum *values, bool *nulls)
+put_limit(int limit, Datum *value, bool *isnull)
 {
-	aging->time = queue->aging_us;
-	aging->day = aging->month = 0;
-	values[0] = CStringGetTextDatum(queue_algorithm_name(queue->algorithm));
-	values[1] = Int32GetDatum(queue->max_running);
-	nulls[1] = queue->max_running == 0;
-	values[2] = Int64GetDatum(queue->max_pending);
-	nulls[2] = queue->max_pending == 0;
-	values[3] = IntervalPGetDatum(aging);
+	*value = Int32GetDatum(limit);
+	*isnull = limit == 0;
+}
+
+/* Parameters of SETTING_TYPES, at the columns' distances from the first of them. */
+static void
+put_settings(const QueueRow *queue, Datum *values, bool *nulls)
+{
+	const QueueSettings *settings = &queue->settings;
+
+#define AT(col)			((col) - COL_ALGORITHM)
+	memset(nulls, false, sizeof(bool) * SETTING_COUNT);
+	values[AT(COL_ALGORITHM)] = CStringGetTextDatum(queue_algorithm_name(settings->algorithm));
+	values[AT(COL_WEIGHT)] = Int32GetDatum(settings->weight);
+	put_limit(settings->max_running, &values[AT(COL_MAX_RUNNING)], &nulls[AT(COL_MAX_RUNNING)]);
+	put_limit(settings->max_running_per_key, &values[AT(COL_MAX_RUNNING_PER_KEY)],
+			  &nulls[AT(COL_MAX_RUNNING_PER_KEY)]);
+	put_limit(settings->rate, &values[AT(COL_RATE)], &nulls[AT(COL_RATE)]);
+	put_limit(settings->rate_per_key, &values[AT(COL_RATE_PER_KEY)], &nulls[AT(COL_RATE_PER_KEY)]);
+	values[AT(COL_RATE_INTERVAL)] = us_to_interval(settings->rate_interval_us);
+	put_limit(settings->burst, &values[AT(COL_BURST)], &nulls[AT(COL_BURST)]);
+	values[AT(COL_MAX_PENDING)] = Int64GetDatum(queue->max_pending);
+	nulls[AT(COL_MAX_PENDING)] = queue->max_pending == 0;
+	values[AT(COL_AGING)] = us_to_interval(settings->aging_us);
+	values[AT(COL_BLOCK_KEY_ON_FAILURE)] = BoolGetDatum(settings->block_key_on_failure);
+	values[AT(COL_KEEP)] = CStringGetTextDatum(queue_keep_name(settings->keep));
+	values[AT(COL_BATCH)] = Int32GetDatum(settings->batch);
+#undef AT
 }
 
 int32
 queue_store_insert(const QueueRow *queue)
 {
-	Datum		values[6];
-	bool		nulls[6] = {false};
-	Interval	aging;
+	Datum		values[2 + SETTING_COUNT];
+	bool		nulls[2 + SETTING_COUNT] = {false};
 	Datum		queue_id;
 
 	values[0] = CStringGetTextDatum(queue->name);
 	values[1] = ObjectIdGetDatum(queue->owner);
-	put_limits(queue, &aging, values + 2, nulls + 2);
+	put_settings(queue, values + 2, nulls + 2);
 	if (!store_fetch_value(&insert_queue, values, nulls, &queue_id))
 		return 0;
 	return DatumGetInt32(queue_id);
@@ -302,8 +416,7 @@ queue_store_default(void)
 
 	queue.name = DEFAULT_QUEUE;
 	queue.owner = catalog_owner();
-	queue.algorithm = QUEUE_PRIORITY;
-	queue.aging_us = QUEUE_DEFAULT_AGING_US;
+	queue.settings = QUEUE_DEFAULT_SETTINGS;
 	queue_id = queue_store_insert(&queue);
 	if (queue_id != 0)
 	{
@@ -321,12 +434,11 @@ queue_store_default(void)
 void
 queue_store_update(const QueueRow *queue)
 {
-	Datum		values[5];
-	bool		nulls[5] = {false};
-	Interval	aging;
+	Datum		values[1 + SETTING_COUNT];
+	bool		nulls[1 + SETTING_COUNT] = {false};
 
 	values[0] = Int32GetDatum(queue->queue_id);
-	put_limits(queue, &aging, values + 1, nulls + 1);
+	put_settings(queue, values + 1, nulls + 1);
 	(void) store_execute(&update_queue, values, nulls, NULL, NULL);
 }
 

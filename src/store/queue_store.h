@@ -11,20 +11,19 @@
 #include "taskly.h"
 #include "datatype/timestamp.h"
 
+/* As the table has them. */
 #define QUEUE_DEFAULT_AGING_US	(60 * USECS_PER_SEC)
+#define QUEUE_DEFAULT_SETTINGS \
+	((QueueSettings) {.algorithm = QUEUE_PRIORITY, .weight = 1, .batch = 1, \
+	 .rate_interval_us = USECS_PER_SEC, .aging_us = QUEUE_DEFAULT_AGING_US})
 
 typedef struct QueueRow
 {
 	int32		queue_id;
 	char	   *name;
 	Oid			owner;
-	QueueAlgorithm algorithm;
-	int			weight;
-	int			max_running;	/* 0: no limit */
 	int64		max_pending;	/* 0: no limit */
-	int64		aging_us;
-	char	   *keep;
-	bool		is_paused;
+	QueueSettings settings;
 } QueueRow;
 
 /* Read one by name or id, in the current memory context; false: none. */
@@ -43,6 +42,10 @@ extern const char *queue_algorithm_name(QueueAlgorithm algorithm);
 
 /* By its text; false: no such algorithm. */
 extern bool queue_algorithm_find(const char *name, QueueAlgorithm *algorithm);
+
+/* The same for what is kept. */
+extern const char *queue_keep_name(QueueKeep keep);
+extern bool queue_keep_find(const char *name, QueueKeep *keep);
 
 /* Names of all queues, sorted, quoted and separated by commas; at most 20 of them. */
 extern char *queue_store_names(void);

@@ -15,6 +15,7 @@
 
 #include "fake_backend.h"
 #include "plan/choice.h"
+#include "queue_plan.h"
 #include "tap.h"
 
 #define ALICE		((Oid) 10)
@@ -58,7 +59,7 @@ begin_scene(void)
 	ready_forget_waiting();
 	for (int queue = 1; queue <= 3; queue++)
 	{
-		throttle_set(queue, QUEUE_FIFO, 0, 0, false);
+		set_queue(queue, QUEUE_FIFO, 0, 0, false);
 		throttle_find(queue)->running = 0;
 	}
 	know_task(TASK_UNKNOWN, 0);
@@ -181,8 +182,8 @@ test_limits(void)
 	WorkerLoad	workers[2] = {make_worker(ALICE), make_worker(ALICE)};
 
 	begin_scene();
-	throttle_set(1, QUEUE_FIFO, 0, 3, false);
-	throttle_set(2, QUEUE_FIFO, 0, 0, true);
+	set_queue(1, QUEUE_FIFO, 0, 3, false);
+	set_queue(2, QUEUE_FIFO, 0, 0, true);
 	put(1, TASK_TINY, ALICE, 10);
 	put(2, TASK_TINY, ALICE, 10);
 	ok(hand_out(workers, 2) == 3 && throttle_find(1)->running == 3,
@@ -375,7 +376,7 @@ test_need(void)
 	ok(neediest() == InvalidOid, "and a third for more than twice as much");
 	put(2, TASK_UNKNOWN, ALICE, 1);
 	ok(neediest() == ALICE, "what is not known counts as a tenth of a second");
-	throttle_set(2, QUEUE_FIFO, 0, 0, true);
+	set_queue(2, QUEUE_FIFO, 0, 0, true);
 	ok(neediest() == InvalidOid, "what may not start does not count");
 
 	put(1, TASK_SLOW, ALICE, 50);

@@ -18,6 +18,7 @@
 #include "plan/policy.h"
 #include "plan/ready.h"
 #include "plan/task_plan.h"
+#include "queue_plan.h"
 #include "tap.h"
 
 /* As taskly.c says; only what the linker needs. */
@@ -186,7 +187,7 @@ put(ModelRun *m)
 
 	if (!m->is_dispatched)
 	{
-		m->key = policy_order_key(queue->algorithm, queue->aging_us, &input);
+		m->key = policy_order_key(queue->settings.algorithm, queue->settings.aging_us, &input);
 		m->is_postponed = false;
 	}
 	ready_put(queue, &m->run, now);
@@ -218,7 +219,7 @@ arrive(void)
 	m->run.wake_at = tap_random(20) == 0 ? DT_NOBEGIN : m->run.due_at;
 	m->run.is_retry = tap_random(4) == 0;
 	m->run.deadline_at = tap_random(3) ? DT_NOEND : m->run.due_at + tap_random(100000);
-	m->run.priority = throttle_find(m->queue)->algorithm == QUEUE_FIFO ? 0 : tap_random(21) - 10;
+	m->run.priority = throttle_find(m->queue)->settings.algorithm == QUEUE_FIFO ? 0 : tap_random(21) - 10;
 	m->run.owner = 10 + tap_random(2);
 	m->run.is_shell = tap_random(5) == 0;
 	put(m);
@@ -708,7 +709,7 @@ test_throttle(void)
 {
 	QueuePlan  *queue;
 
-	throttle_set(9, QUEUE_FIFO, 0, 2, false);
+	set_queue(9, QUEUE_FIFO, 0, 2, false);
 	queue = throttle_find(9);
 	ok(throttle_has_room(queue), "a queue has room for a first run");
 	throttle_start(queue);
@@ -716,15 +717,15 @@ test_throttle(void)
 	ok(!throttle_has_room(queue), "a queue has no room beyond max_running");
 	throttle_end(queue);
 	ok(throttle_has_room(queue), "there is room again when a run has ended");
-	throttle_set(9, QUEUE_FIFO, 0, 2, true);
+	set_queue(9, QUEUE_FIFO, 0, 2, true);
 	ok(!throttle_has_room(queue) && queue->running == 1, "a paused queue has no room, and keeps its counts");
 	throttle_begin_reload();
 	throttle_end_reload();
 	ok(throttle_find(9) == queue, "a queue that is gone stays while a run of it runs");
 	throttle_end(queue);
-	throttle_set(1, QUEUE_FIFO, 0, 0, false);
+	set_queue(1, QUEUE_FIFO, 0, 0, false);
 	throttle_begin_reload();
-	throttle_set(1, QUEUE_FIFO, 0, 0, false);
+	set_queue(1, QUEUE_FIFO, 0, 0, false);
 	throttle_end_reload();
 	ok(!throttle_find(9) && throttle_find(1), "a reload forgets the queues that it has not seen");
 }
@@ -735,9 +736,9 @@ main(void)
 	tap_seed();
 	task_plan_init(TopMemoryContext);
 	throttle_init(TopMemoryContext);
-	throttle_set(1, QUEUE_PRIORITY, AGING_US, 0, false);
-	throttle_set(2, QUEUE_FIFO, AGING_US, 0, false);
-	throttle_set(3, QUEUE_PRIORITY, 1, 5, false);
+	set_queue(1, QUEUE_PRIORITY, AGING_US, 0, false);
+	set_queue(2, QUEUE_FIFO, AGING_US, 0, false);
+	set_queue(3, QUEUE_PRIORITY, 1, 5, false);
 	ready_init(TopMemoryContext, 100, task_is_paused);
 	now = INT64CONST(1000000000);
 	for (int round = 1; round <= ROUNDS && failure[0] == '\0'; round++)

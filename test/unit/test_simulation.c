@@ -16,6 +16,7 @@
 #include "fake_backend.h"
 #include "plan/simulation.h"
 #include "plan/throttle.h"
+#include "queue_plan.h"
 #include "tap.h"
 #include "time_zone_fake.h"
 
@@ -105,9 +106,9 @@ prepare(int workers)
 	context = AllocSetContextCreate(TopMemoryContext, "test", ALLOCSET_DEFAULT_SIZES);
 	seen_count = 0;
 	simulation_begin(context, workers, 2);
-	throttle_set(1, QUEUE_FIFO, 0, 0, false);
-	throttle_set(2, QUEUE_PRIORITY, 60 * SECOND, 1, false);
-	throttle_set(3, QUEUE_FIFO, 0, 0, true);
+	set_queue(1, QUEUE_FIFO, 0, 0, false);
+	set_queue(2, QUEUE_PRIORITY, 60 * SECOND, 1, false);
+	set_queue(3, QUEUE_FIFO, 0, 0, true);
 	for (int i = 0; i < task_count; i++)
 		simulation_add_task(&tasks[i], T0);
 }
