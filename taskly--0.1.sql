@@ -214,6 +214,7 @@ CREATE TABLE taskly.pending_run (
 ALTER SEQUENCE taskly.run_run_id_seq OWNED BY taskly.pending_run.run_id;
 CREATE INDEX pending_run_order ON taskly.pending_run (queue_id, due_at, run_id);
 CREATE INDEX pending_run_key ON taskly.pending_run (queue_id, key, due_at, run_id) WHERE key IS NOT NULL;
+CREATE INDEX pending_run_retrying ON taskly.pending_run (queue_id) WHERE attempt OPERATOR(pg_catalog.>) 0 AND key IS NOT NULL;
 CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source OPERATOR(pg_catalog.=) 'schedule';
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;

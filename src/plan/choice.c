@@ -35,19 +35,35 @@
  * Which run next
  * ------------------------------------------------------------------------ */
 
-/* May a run of this line start, as far as its queue is concerned? */
+/* May a run of this line start, with this worker? */
+static inline bool
+line_is_open_for(const ReadyLine *line, int worker)
+{
+	return !ready_line_is_empty(line) && throttle_has_room(line->queue, worker);
+}
+
+/* With a worker that holds none of its queue's yet? */
 static inline bool
 line_is_open(const ReadyLine *line)
 {
-	return !ready_line_is_empty(line) && throttle_has_room(line->queue);
+	return line_is_open_for(line, NO_WORKER);
+}
+
+/* Who has had less of the workers' time, by weight; of those with as much, who waits longer. */
+static bool
+goes_before(const ReadyLine *a, const ReadyLine *b)
+{
+	if (a->queue->share.tag != b->queue->share.tag)
+		return a->queue->share.tag < b->queue->share.tag;
+	return a->last_pick < b->last_pick;
 }
 
 /*
- * The line whose turn it is among those of a role; of any role's, for the
+ * The line whose turn it is among those of a worker's role; of any role's, for the
  * supervisor. NULL: nothing may start.
  */
 static ReadyLine *
-pick_line(Oid role)
+pick_line(Oid role, int worker)
 {
 	bool		is_shell = !OidIsValid(role);
 	ReadyLine  *best = NULL;
@@ -58,9 +74,9 @@ pick_line(Oid role)
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
 
 		if (line->is_shell != is_shell || (!is_shell && line->owner != role) ||
-			!line_is_open(line))
+			!line_is_open_for(line, worker))
 			continue;
-		if (best == NULL || line->last_pick < best->last_pick)
+		if (best == NULL || goes_before(line, best))
 			best = line;
 	}
 	return best;
@@ -73,10 +89,23 @@ plan_of(const RunEntry *entry)
 	return entry->task_id ? task_plan_find(entry->task_id) : NULL;
 }
 
+/* Is a run to start when it is handed over, since starts are counted? */
+static bool
+is_rated(const RunEntry *entry)
+{
+	const QueuePlan *queue = entry->queue;
+	bool		is_keyed = entry->key != NULL && entry->key->text != NULL;
+
+	return (queue->rate.spacing_ns != 0 && !rate_is_dense(&queue->rate)) ||
+		(is_keyed && queue->rate_per_key.spacing_ns != 0 && !rate_is_dense(&queue->rate_per_key));
+}
+
 /* How many runs like this one a worker may have in its hands before it. */
 static int
-limit_ahead(int64 expected_us)
+limit_ahead(const RunEntry *entry, int64 expected_us)
 {
+	if (is_rated(entry))
+		return 1;
 	if (expected_us == 0)
 		return MAX_UNKNOWN_AHEAD;
 	if (expected_us >= SHORT_RUN_US)
@@ -87,7 +116,7 @@ limit_ahead(int64 expected_us)
 bool
 choice_next(const WorkerLoad *worker, Choice *choice)
 {
-	ReadyLine  *line = pick_line(worker->role);
+	ReadyLine  *line = pick_line(worker->role, worker->index);
 	RunEntry   *entry;
 	int64		expected_us;
 
@@ -100,6 +129,7 @@ choice_next(const WorkerLoad *worker, Choice *choice)
 		expected_us = worker->average_us;
 	else
 		expected_us = choice->plan ? choice->plan->average_us : 0;
+	choice->expected_us = expected_us;
 	choice->is_slow = expected_us >= SHORT_RUN_US;
 	choice->blocks_worker = choice->is_slow || entry->is_suspect;
 
@@ -107,53 +137,43 @@ choice_next(const WorkerLoad *worker, Choice *choice)
 	if (worker->count == 0 || !OidIsValid(worker->role))
 		return true;
 	return !worker->holds_slow_run && !choice->blocks_worker &&
-		worker->count < limit_ahead(expected_us);
-}
-
-static void
-take_in_hand(WorkerLoad *worker, RunEntry *entry, TaskPlan *plan)
-{
-	ready_take(entry);
-	throttle_start(entry->queue);
-	if (plan != NULL)
-		plan->running++;
-	worker->count++;
+		worker->count < limit_ahead(entry, expected_us);
 }
 
 void
-choice_take(WorkerLoad *worker, const Choice *choice)
+choice_take(WorkerLoad *worker, const Choice *choice, TimestampTz now)
 {
 	static int64 picks = 0;
 
 	choice->line->last_pick = ++picks;
-	take_in_hand(worker, choice->entry, choice->plan);
+	ready_take(choice->entry, worker->index, choice->expected_us, now);
+	worker->count++;
 	if (choice->blocks_worker)
 		worker->holds_slow_run = true;
 }
 
 void
-choice_adopt(WorkerLoad *worker, RunEntry *entry)
-{
-	ready_seize_turn(entry);
-	take_in_hand(worker, entry, plan_of(entry));
-}
-
-void
-choice_release(WorkerLoad *worker, RunEntry *entry)
+choice_adopt(WorkerLoad *worker, RunEntry *entry, TimestampTz now)
 {
 	TaskPlan   *plan = plan_of(entry);
 
+	ready_seize_turn(entry);
+	ready_take(entry, worker->index, plan ? plan->average_us : 0, now);
+	worker->count++;
+}
+
+void
+choice_release(WorkerLoad *worker, RunEntry *entry, int64 used_us)
+{
 	if (--worker->count == 0)
 		worker->holds_slow_run = false;
-	throttle_end(entry->queue);
-	/* Not counted: handed over before its task was known. */
-	if (plan != NULL && plan->running > 0)
-		plan->running--;
+	ready_release(entry, worker->index, used_us);
 }
 
 /* One run for each worker that can take one; false: none could. */
 static bool
-hand_out_once(WorkerLoad *const *workers, int count, HandOver hand_over, void *arg)
+hand_out_once(WorkerLoad *const *workers, int count, HandOver hand_over, void *arg,
+			  TimestampTz now)
 {
 	bool		progress = false;
 
@@ -163,7 +183,7 @@ hand_out_once(WorkerLoad *const *workers, int count, HandOver hand_over, void *a
 
 		if (workers[i] == NULL || !choice_next(workers[i], &choice))
 			continue;
-		choice_take(workers[i], &choice);
+		choice_take(workers[i], &choice, now);
 		hand_over(i, &choice, arg);
 		progress = true;
 	}
@@ -171,16 +191,23 @@ hand_out_once(WorkerLoad *const *workers, int count, HandOver hand_over, void *a
 }
 
 void
-choice_hand_out(WorkerLoad *const *workers, int count, HandOver hand_over, void *arg)
+choice_hand_out(WorkerLoad *const *workers, int count, HandOver hand_over, void *arg,
+				TimestampTz now)
 {
-	while (hand_out_once(workers, count, hand_over, arg))
+	while (hand_out_once(workers, count, hand_over, arg, now))
 		;
 }
 
 bool
-choice_has_more(Oid role)
+choice_has_more(const WorkerLoad *worker)
 {
-	return pick_line(role) != NULL;
+	return pick_line(worker->role, worker->index) != NULL;
+}
+
+bool
+choice_has_shell_run(void)
+{
+	return pick_line(InvalidOid, NO_WORKER) != NULL;
 }
 
 TimestampTz
@@ -211,8 +238,8 @@ backlog_of(Oid role, int64 *work_us)
 			continue;
 		plan = plan_of(ready_line_first(line));
 		expected_us = plan && plan->average_us ? plan->average_us : UNKNOWN_DURATION_US;
-		count += line->count;
-		*work_us += line->count * expected_us;
+		count += line->startable;
+		*work_us += line->startable * expected_us;
 	}
 	return count;
 }

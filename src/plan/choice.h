@@ -3,7 +3,7 @@
  * choice.h
  *	  Who does what next: the decisions of dispatch, without its deeds.
  *
- * Queues take turns; within a queue the order key decides. A worker gets one
+ * Queues share worker time by their weights; within a queue the order key decides. A worker gets one
  * run at a time, or several ahead when they are known to be short or nothing
  * is known of them, so that no fast run waits long behind a slow one. A worker
  * goes to the role that has fewest.
@@ -23,6 +23,7 @@
 /* A worker, and what it has in its hands. */
 typedef struct WorkerLoad
 {
+	int			index;			/* among the workers; NO_WORKER: the supervisor */
 	Oid			role;			/* InvalidOid: the supervisor */
 	bool		is_ready;		/* attached */
 	bool		is_retiring;
@@ -38,6 +39,7 @@ typedef struct Choice
 	RunEntry   *entry;
 	ReadyLine  *line;
 	TaskPlan   *plan;			/* NULL: without a task, or nothing known of it */
+	int64		expected_us;	/* 0: not known */
 	bool		is_slow;		/* known to take its time */
 	bool		blocks_worker;	/* nothing may be put behind it */
 } Choice;
@@ -48,13 +50,16 @@ typedef struct Choice
 extern bool choice_next(const WorkerLoad *worker, Choice *choice);
 
 /* It is handed over. */
-extern void choice_take(WorkerLoad *worker, const Choice *choice);
+extern void choice_take(WorkerLoad *worker, const Choice *choice, TimestampTz now);
 
 /* A waiting run is found in a worker's hands already. */
-extern void choice_adopt(WorkerLoad *worker, RunEntry *entry);
+extern void choice_adopt(WorkerLoad *worker, RunEntry *entry, TimestampTz now);
 
-/* A run has left the worker's hands, in whatever way. */
-extern void choice_release(WorkerLoad *worker, RunEntry *entry);
+/*
+ * A run has left the worker's hands, in whatever way; it was executed for so
+ * long, or (0) not.
+ */
+extern void choice_release(WorkerLoad *worker, RunEntry *entry, int64 used_us);
 
 /*
  * Hand out what can be, one run after another to each worker in turn. NULL
@@ -63,10 +68,13 @@ extern void choice_release(WorkerLoad *worker, RunEntry *entry);
  */
 typedef void (*HandOver) (int worker, const Choice *choice, void *arg);
 extern void choice_hand_out(WorkerLoad *const *workers, int count,
-							HandOver hand_over, void *arg);
+							HandOver hand_over, void *arg, TimestampTz now);
 
-/* Is there a run for one more worker of a role? */
-extern bool choice_has_more(Oid role);
+/* Is there a run for this worker, when it has room? */
+extern bool choice_has_more(const WorkerLoad *worker);
+
+/* Is there a shell run that may start? */
+extern bool choice_has_shell_run(void);
 
 /* When to take back what waits behind the run that a worker is at. */
 extern TimestampTz choice_slow_at(TimestampTz started_at);

@@ -71,6 +71,7 @@ crew_begin(MemoryContext context, int workers, int shell_runs)
 	crew.worker_count = workers;
 	for (int i = 0; i < workers; i++)
 		dlist_init(&crew.workers[i].hand);
+	crew.supervisor.load.index = NO_WORKER;
 	crew.supervisor.is_there = crew.supervisor.load.is_ready = true;
 	dlist_init(&crew.supervisor.hand);
 	crew.shell_runs = shell_runs;
@@ -126,12 +127,14 @@ take_in_hand(Worker *worker, const Choice *choice)
 }
 
 static void
-leave_hand(Act *act)
+leave_hand(Act *act, TimestampTz now)
 {
 	Worker	   *worker = act->worker;
+	int64		used_us = act->is_begun && act->run.started_at != DT_NOEND ?
+		now - act->run.started_at : 0;
 
 	dlist_delete(&act->hand_node);
-	choice_release(&worker->load, ready_find(act->run_id));
+	choice_release(&worker->load, ready_find(act->run_id), used_us);
 	if (worker->load.is_retiring && worker->load.count == 0)
 		worker->is_there = false;
 	act->worker = NULL;
@@ -174,7 +177,7 @@ crew_remove(Act *act, TimestampTz now)
 	if (act->is_begun)
 		pairingheap_remove(&crew.ends, &act->end_node);
 	if (worker != NULL)
-		leave_hand(act);
+		leave_hand(act, now);
 	ready_remove(ready_find(act->run_id));
 	(void) hash_search(crew.acts, &act->run_id, HASH_REMOVE, NULL);
 	if (worker != NULL)
@@ -207,7 +210,7 @@ slow_at(Worker *worker)
 }
 
 static void
-take_back(Worker *worker)
+take_back(Worker *worker, TimestampTz now)
 {
 	dlist_mutable_iter iter;
 
@@ -218,7 +221,7 @@ take_back(Worker *worker)
 
 		if (act->is_begun)
 			continue;
-		leave_hand(act);
+		leave_hand(act, now);
 		ready_return(entry);
 	}
 }
@@ -235,7 +238,7 @@ watch_slow_runs(TimestampTz now)
 		if (act == NULL || act->run.started_at == DT_NOEND ||
 			choice_slow_at(act->run.started_at) > now)
 			continue;
-		take_back(worker);
+		take_back(worker, now);
 		worker->load.holds_slow_run = true;
 	}
 }
@@ -276,6 +279,7 @@ want_worker(Oid role, TimestampTz now)
 			continue;
 		memset(&worker->load, 0, sizeof(worker->load));
 		worker->is_there = true;
+		worker->load.index = i;
 		worker->load.role = role;
 		worker->load.started_at = now;
 		return true;
@@ -343,7 +347,7 @@ make_room(TimestampTz now)
 		return false;
 	worker = &crew.workers[victim];
 	worker->load.is_retiring = true;
-	take_back(worker);
+	take_back(worker, now);
 	if (worker->load.count == 0)
 		worker->is_there = false;
 	return !worker->is_there;
@@ -368,7 +372,7 @@ serve_supervisor(TimestampTz now)
 	while (supervisor->load.count < crew.shell_runs &&
 		   choice_next(&supervisor->load, &choice))
 	{
-		choice_take(&supervisor->load, &choice);
+		choice_take(&supervisor->load, &choice, now);
 		take_in_hand(supervisor, &choice);
 		begin_act(crew_find(choice.entry->run_id), now);
 	}
@@ -381,7 +385,7 @@ crew_serve(TimestampTz now)
 	watch_slow_runs(now);
 	do
 	{
-		choice_hand_out(choose_among(false), crew.worker_count, hand_over, NULL);
+		choice_hand_out(choose_among(false), crew.worker_count, hand_over, NULL, now);
 		for (int i = 0; i < crew.worker_count; i++)
 			go_on(&crew.workers[i], now);
 		serve_supervisor(now);

@@ -32,14 +32,15 @@ policy_order_key(QueueAlgorithm algorithm, int64 aging_us,
 	switch (algorithm)
 	{
 		case QUEUE_FIFO:
+		case QUEUE_FAIR:
 			return input->arrival;
 		case QUEUE_PRIORITY:
 			return priority_key(aging_us, input);
-		case QUEUE_FAIR:
 		case QUEUE_RATE_MONOTONIC:
+			return input->period_us > 0 ? input->period_us : PG_INT64_MAX;
 		case QUEUE_EDF:
-			break;
+			return input->deadline_at;	/* DT_NOEND is the largest there is */
 	}
-	elog(ERROR, "queue algorithm %d is not built", (int) algorithm);
+	elog(ERROR, "unexpected queue algorithm: %d", (int) algorithm);
 	return 0;
 }

@@ -3,7 +3,9 @@
  * policy.h
  *	  Scheduling algorithms: a run's place in its queue, as one number.
  *
- * The key is computed once, when the run becomes known; smaller runs first.
+ * The key is computed once, when the run becomes known; smaller runs first, and
+ * among equals the one that is due first. None of the algorithms interrupts a run
+ * that has begun: they are non-preemptive.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +17,9 @@
 typedef struct PolicyInput
 {
 	TimestampTz due_at;
+	TimestampTz deadline_at;	/* DT_NOEND: none */
 	int64		arrival;		/* counts up as runs become known */
+	int64		period_us;		/* of the run's task; 0: none */
 	int32		priority;		/* higher runs first */
 } PolicyInput;
 
@@ -26,6 +30,12 @@ typedef struct PolicyInput
  * urgency grows with its waiting time at the same rate for all, so the order of
  * two runs never changes and one number fixes it: due time less priority times
  * the aging interval. Nothing waits for ever behind higher priorities.
+ *
+ * Fair: among the runs of one key by arrival; keys share by share.h.
+ *
+ * Rate-monotonic (Liu and Layland, 1973): the shorter the task's period, the
+ * sooner. Earliest deadline first: by absolute deadline. What has no period or
+ * deadline comes after all that has.
  */
 extern int64 policy_order_key(QueueAlgorithm algorithm, int64 aging_us,
 							  const PolicyInput *input);

@@ -3,44 +3,32 @@
  * ready.c
  *	  The waiting runs in a scheduler's memory.
  *
- * An entry is in exactly one place: the timer heap (due later), the heap of its
- * line (due), the list of parked ones, its task's list of held ones, or a
- * worker's list (dispatched; those lists belong to the pool). A hash finds it by run_id, so that no run is held
+ * An entry is in exactly one place: the timer heap (due later), a flow (due; see
+ * line.c), its task's list of held ones, or a worker's list (dispatched; those
+ * lists belong to the pool). A hash finds it by run_id, so that no run is held
  * twice. Entries with a deadline are in the deadline heap too while they wait.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "plan/policy.h"
-#include "plan/ready.h"
+#include "plan/ready_private.h"
 #include "plan/task_plan.h"
 
-/* What the limit evicts at once, and what a refill reads at once. */
-#define EVICTED_SHARE	4
-#define REFILL_SHARE	4
-/* Share of memory that runs of paused tasks may have together; held runs, too. */
-#define PARKED_SHARE	8
+/* Charged to a share for a run of which nothing is known. */
+#define UNKNOWN_CHARGE_US	1000
 
-static HTAB *entries = NULL;
+ReadyState	ready;
+
 static MemoryContext ready_context = NULL;
 static pairingheap timers;
 static pairingheap deadlines;
-static dlist_head lines = DLIST_STATIC_INIT(lines);
-static dlist_head spare_lines = DLIST_STATIC_INIT(spare_lines);
-static dlist_head parked = DLIST_STATIC_INIT(parked);
-static int64 parked_count = 0;
-static bool left_parked = false;	/* some were left in the table */
-static int64 held_count = 0;
-static bool wants_left_held = false;	/* some that were left are wanted now */
 static int64 arrivals = 0;
-static int64 waiting_total = 0;
-static int	ready_limit = 0;
-static TaskIsPaused task_is_paused = NULL;
+static TimestampTz last_now = 0;	/* of the latest turn or arrival */
 
 static void enter(RunEntry *entry, TimestampTz now);
 static void leave(RunEntry *entry);
@@ -63,15 +51,6 @@ sooner(int64 a, int64 b, int64 a_id, int64 b_id)
 }
 
 static int
-compare_order(const pairingheap_node *a, const pairingheap_node *b, void *arg)
-{
-	const RunEntry *x = entry_of(a);
-	const RunEntry *y = entry_of(b);
-
-	return sooner(x->order_key, y->order_key, x->run_id, y->run_id);
-}
-
-static int
 compare_wake(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 {
 	const RunEntry *x = entry_of(a);
@@ -90,88 +69,60 @@ compare_deadline(const pairingheap_node *a, const pairingheap_node *b, void *arg
 }
 
 static void
-make_tables(void)
+make_table(void)
 {
 	HASHCTL		control = {0};
 
 	control.keysize = sizeof(int64);
 	control.entrysize = sizeof(RunEntry);
 	control.hcxt = ready_context;
-	entries = hash_create("taskly waiting runs", 1024, &control,
-						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ready.entries = hash_create("taskly waiting runs", 1024, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 void
-ready_init(MemoryContext parent, int limit, TaskIsPaused is_paused)
+ready_init(MemoryContext parent, int limit)
 {
 	ready_context = AllocSetContextCreate(parent, "taskly ready",
 										  ALLOCSET_DEFAULT_SIZES);
-	ready_limit = limit;
-	task_is_paused = is_paused;
+	memset(&ready, 0, sizeof(ready));
+	ready.limit = limit;
 	timers.ph_compare = compare_wake;
 	timers.ph_root = NULL;
 	deadlines.ph_compare = compare_deadline;
 	deadlines.ph_root = NULL;
-	dlist_init(&lines);
-	dlist_init(&spare_lines);
-	dlist_init(&parked);
-	parked_count = held_count = waiting_total = 0;
-	left_parked = wants_left_held = false;
-	make_tables();
+	make_table();
+	line_init(ready_context);
+	key_plan_init(ready_context);
+	ready_limit_init();
 }
 
 void
 ready_set_limit(int limit)
 {
-	ready_limit = limit;
+	ready.limit = limit;
 }
 
 int64
 ready_count(void)
 {
-	return waiting_total;
+	return ready.waiting;
 }
 
 RunEntry *
 ready_find(int64 run_id)
 {
-	return hash_search(entries, &run_id, HASH_FIND, NULL);
-}
-
-dlist_head *
-ready_lines(void)
-{
-	return &lines;
+	return hash_search(ready.entries, &run_id, HASH_FIND, NULL);
 }
 
 /* ------------------------------------------------------------------------
  * Where an entry waits
  * ------------------------------------------------------------------------ */
 
-static ReadyLine *
-line_of(const RunEntry *entry)
+static TaskPlan *
+plan_of(const RunEntry *entry)
 {
-	dlist_iter	iter;
-	ReadyLine  *line;
-
-	dlist_foreach(iter, &lines)
-	{
-		line = dlist_container(ReadyLine, node, iter.cur);
-		if (line->queue == entry->queue && line->owner == entry->owner &&
-			line->is_shell == entry->is_shell)
-			return line;
-	}
-	if (dlist_is_empty(&spare_lines))
-		line = MemoryContextAlloc(ready_context, sizeof(ReadyLine));
-	else
-		line = dlist_container(ReadyLine, node, dlist_pop_head_node(&spare_lines));
-	memset(line, 0, sizeof(ReadyLine));
-	line->queue = entry->queue;
-	line->owner = entry->owner;
-	line->is_shell = entry->is_shell;
-	line->heap.ph_compare = compare_order;
-	dlist_push_tail(&lines, &line->node);
-	return line;
+	return entry->task_id == 0 ? NULL : task_plan_find(entry->task_id);
 }
 
 static void
@@ -223,16 +174,80 @@ give_turn(RunEntry *entry)
 		leave(next);
 		enter(next, next->wake_at);
 	}
-	else if (plan->has_left_held)
+	else if (plan->has_left)
 	{
-		plan->has_left_held = false;
-		wants_left_held = true;
+		plan->has_left = false;
+		ready.wants_left = true;
 	}
+}
+
+/* It waits, or no longer; who comes after a run that holds up others may go on. */
+static void
+count_waiting(RunEntry *entry, int change)
+{
+	KeyPlan    *key = entry->key;
+
+	entry->queue->waiting += change;
+	ready.waiting += change;
+	if (key == NULL)
+		return;
+	key->waiting += change;
+	if (!entry->is_blocker)
+		return;
+	line_begin_key_change(key);
+	key->blockers += change;
+	line_end_key_change(key);
+}
+
+static void
+forget(RunEntry *entry)
+{
+	KeyPlan    *key = entry->key;
+
+	(void) hash_search(ready.entries, &entry->run_id, HASH_REMOVE, NULL);
+	if (key != NULL)
+	{
+		ready_look_for_left(key);
+		key_plan_release(key, last_now);
+	}
+}
+
+/* Of keys that share, none may fill memory: the others' runs may be behind. */
+static bool
+is_beyond_share(const RunEntry *entry)
+{
+	const KeyPlan *key = entry->key;
+
+	return key != NULL && key->text != NULL && entry->queue->settings.algorithm == QUEUE_FAIR &&
+		key->waiting >= ready.limit / WAITING_SHARE && ready.waiting >= ready.limit / 2 &&
+		!ready_is_pinned(entry);
+}
+
+/*
+ * Some may not go on for long, and must not crowd others out: they are left in
+ * their table, and the entry is gone.
+ */
+static bool
+is_left(RunEntry *entry, TaskPlan *held_by)
+{
+	int64		share = ready.limit / WAITING_SHARE;
+
+	if (held_by != NULL && ready.held >= share)
+		held_by->has_left = true;
+	else if (held_by == NULL && is_beyond_share(entry))
+		ready_leave(entry);
+	else if (held_by == NULL && line_closed_count() >= share && !ready_is_pinned(entry) &&
+			 line_would_wait(entry))
+		ready_leave(entry);
+	else
+		return false;
+	forget(entry);
+	return true;
 }
 
 /*
  * Put an entry where it waits; it must be nowhere now. It may be gone after
- * that: see PARKED_SHARE.
+ * that: see is_left().
  */
 static void
 enter(RunEntry *entry, TimestampTz now)
@@ -242,56 +257,25 @@ enter(RunEntry *entry, TimestampTz now)
 		entry->state = ENTRY_TIMER;
 		pairingheap_add(&timers, &entry->order_node);
 	}
-	else if (entry->task_id != 0 && task_is_paused(entry->task_id))
-	{
-		if (parked_count >= ready_limit / PARKED_SHARE)
-		{
-			/* Left in the table: a paused task must not crowd others out. */
-			left_parked = true;
-			(void) hash_search(entries, &entry->run_id, HASH_REMOVE, NULL);
-			return;
-		}
-		entry->state = ENTRY_PARKED;
-		dlist_push_tail(&parked, &entry->list_node);
-		parked_count++;
-	}
 	else if (!take_turn(entry))
 	{
-		TaskPlan   *plan = task_plan_find(entry->task_id);
+		TaskPlan   *plan = plan_of(entry);
 
-		if (held_count >= ready_limit / PARKED_SHARE)
-		{
-			/* Nor must those that wait for one another. */
-			plan->has_left_held = true;
-			(void) hash_search(entries, &entry->run_id, HASH_REMOVE, NULL);
+		if (is_left(entry, plan))
 			return;
-		}
 		entry->state = ENTRY_HELD;
 		dlist_push_tail(&plan->held, &entry->list_node);
-		held_count++;
+		ready.held++;
 	}
 	else
 	{
+		if (is_left(entry, NULL))
+			return;
 		entry->state = ENTRY_READY;
-		pairingheap_add(&line_of(entry)->heap, &entry->order_node);
-		line_of(entry)->count++;
+		line_add(entry);
 	}
-	entry->queue->waiting++;
-	waiting_total++;
+	count_waiting(entry, 1);
 	add_deadline(entry);
-}
-
-/* Lines without runs go: queues and roles come and go for ever. */
-static void
-leave_line(RunEntry *entry)
-{
-	ReadyLine  *line = line_of(entry);
-
-	pairingheap_remove(&line->heap, &entry->order_node);
-	if (--line->count > 0)
-		return;
-	dlist_delete(&line->node);
-	dlist_push_head(&spare_lines, &line->node);
 }
 
 /* Take a waiting entry out of its place. */
@@ -304,23 +288,18 @@ leave(RunEntry *entry)
 			pairingheap_remove(&timers, &entry->order_node);
 			break;
 		case ENTRY_READY:
-			leave_line(entry);
-			break;
-		case ENTRY_PARKED:
-			dlist_delete(&entry->list_node);
-			parked_count--;
+			line_remove(entry);
 			break;
 		case ENTRY_HELD:
 			dlist_delete(&entry->list_node);
-			held_count--;
+			ready.held--;
 			break;
 		case ENTRY_DISPATCHED:
 			return;
 	}
 	if (entry->deadline_at != DT_NOEND)
 		pairingheap_remove(&deadlines, &entry->deadline_node);
-	entry->queue->waiting--;
-	waiting_total--;
+	count_waiting(entry, -1);
 }
 
 void
@@ -328,7 +307,7 @@ ready_remove(RunEntry *entry)
 {
 	leave(entry);
 	give_turn(entry);
-	(void) hash_search(entries, &entry->run_id, HASH_REMOVE, NULL);
+	forget(entry);
 }
 
 void
@@ -337,7 +316,7 @@ ready_remove_range(int64 first, int64 count)
 	HASH_SEQ_STATUS scan;
 	RunEntry   *entry;
 
-	hash_seq_init(&scan, entries);
+	hash_seq_init(&scan, ready.entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		if (entry->state != ENTRY_DISPATCHED &&
@@ -346,128 +325,19 @@ ready_remove_range(int64 first, int64 count)
 	}
 }
 
+static void
+forget_left(KeyPlan *key)
+{
+	key->has_left = false;
+}
+
+/* All is read again, so nothing is left any more. */
 void
 ready_forget_waiting(void)
 {
-	wants_left_held = false;
 	ready_remove_range(0, PG_INT64_MAX);
-}
-
-/* ------------------------------------------------------------------------
- * The limit
- * ------------------------------------------------------------------------ */
-
-/* Memory no longer holds all rows from this entry on. */
-static void
-lower_watermark(QueuePlan *queue, TimestampTz due_at, int64 run_id)
-{
-	if (queue->is_complete || due_at < queue->watermark_due_at ||
-		(due_at == queue->watermark_due_at && run_id <= queue->watermark_run_id))
-	{
-		queue->is_complete = false;
-		queue->watermark_due_at = due_at;
-		queue->watermark_run_id = run_id - 1;
-	}
-}
-
-static int
-compare_worst_first(const void *a, const void *b)
-{
-	const RunEntry *x = *(RunEntry *const *) a;
-	const RunEntry *y = *(RunEntry *const *) b;
-
-	return sooner(x->order_key, y->order_key, x->run_id, y->run_id);
-}
-
-static void
-look_for_largest(QueuePlan *queue, void *arg)
-{
-	QueuePlan **largest = arg;
-
-	if (*largest == NULL || queue->waiting > (*largest)->waiting)
-		*largest = queue;
-}
-
-/*
- * The queue that fills most of memory gives up its worst entries: one that is
- * paused, or slow, must not crowd out the others. Done for many at once, so that
- * the cost of sorting is spread over as many arrivals.
- */
-static void
-evict_worst(void)
-{
-	HASH_SEQ_STATUS scan;
-	RunEntry   *entry;
-	QueuePlan  *largest = NULL;
-	int64		evicted;
-	RunEntry  **list = palloc(sizeof(RunEntry *) * waiting_total);
-	int64		count = 0;
-
-	throttle_each(look_for_largest, &largest);
-	hash_seq_init(&scan, entries);
-	while ((entry = hash_seq_search(&scan)) != NULL)
-	{
-		if (entry->queue == largest &&
-			entry->state != ENTRY_DISPATCHED && !entry->is_suspect)
-			list[count++] = entry;
-	}
-	qsort(list, count, sizeof(RunEntry *), compare_worst_first);
-	/* It keeps half at least, and so more than its own share (see below). */
-	evicted = Min(count / 2, Max(count / EVICTED_SHARE, ready_limit / 64));
-	for (int64 i = 0; i < evicted; i++)
-	{
-		lower_watermark(list[i]->queue, list[i]->due_at, list[i]->run_id);
-		ready_remove(list[i]);
-	}
-	pfree(list);
-}
-
-/* Each queue may have some of its runs in memory, whatever others hold there. */
-static int64
-own_share(void)
-{
-	return Max(1, ready_limit / EVICTED_SHARE / Max(1, throttle_count()));
-}
-
-bool
-ready_wants_refill(const QueuePlan *queue)
-{
-	if (!queue->is_complete && queue->waiting < own_share())
-		return true;
-	return !queue->is_complete &&
-		waiting_total < ready_limit - ready_limit / EVICTED_SHARE &&
-		queue->waiting < ready_limit / 2;
-}
-
-int
-ready_refill_size(void)
-{
-	return Max(ready_limit / REFILL_SHARE, 25);
-}
-
-/* Nothing that is read from now on is left out as beyond the watermark. */
-void
-ready_begin_refill(QueuePlan *queue)
-{
-	queue->watermark_due_at = DT_NOEND;
-}
-
-/*
- * What was evicted meanwhile has set a watermark; it may be beyond the last row
- * that was read, for memory may hold rows from there too.
- */
-void
-ready_end_refill(QueuePlan *queue, TimestampTz last_due_at, int64 last_run_id,
-				 bool is_end)
-{
-	if (is_end)
-		queue->is_complete = queue->watermark_due_at == DT_NOEND;
-	else if (last_due_at < queue->watermark_due_at ||
-			 (last_due_at == queue->watermark_due_at && last_run_id < queue->watermark_run_id))
-	{
-		queue->watermark_due_at = last_due_at;
-		queue->watermark_run_id = last_run_id;
-	}
+	key_plan_each(forget_left);
+	ready.wants_left = false;
 }
 
 /* ------------------------------------------------------------------------
@@ -475,39 +345,75 @@ ready_end_refill(QueuePlan *queue, TimestampTz last_due_at, int64 last_run_id,
  * ------------------------------------------------------------------------ */
 
 /*
- * A run that arrives beyond the watermark, when the table holds more than
- * memory, is left there unless it is better than what its queue would pick next.
+ * A run that arrives beyond the watermark, when the table holds more than memory,
+ * is left there unless it should go before what is there. What that is nobody
+ * knows, but that it is due later than the watermark, and that few runs have an
+ * urgency of their own.
  */
 static bool
-may_stay_in_table(const QueuePlan *queue, const WaitingRun *run, int64 order_key)
+may_stay_in_table(const RunEntry *entry)
 {
-	dlist_iter	iter;
+	const QueuePlan *queue = entry->queue;
 
-	if (queue->is_complete || waiting_total < ready_limit / 2 || run->is_suspect)
+	if (queue->is_complete || ready.waiting < ready.limit / 2 || ready_is_pinned(entry))
 		return false;
-	if (run->due_at < queue->watermark_due_at ||
-		(run->due_at == queue->watermark_due_at && run->run_id <= queue->watermark_run_id))
+	if (entry->due_at < queue->watermark_due_at ||
+		(entry->due_at == queue->watermark_due_at && entry->run_id <= queue->watermark_run_id))
 		return false;
-	dlist_foreach(iter, &lines)
+	switch (queue->settings.algorithm)
 	{
-		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
-
-		if (line->queue == queue && line->owner == run->owner &&
-			line->is_shell == run->is_shell)
-			return !ready_line_is_empty(line) &&
-				ready_line_first(line)->order_key <= order_key;
+		case QUEUE_FIFO:
+			return true;
+		case QUEUE_PRIORITY:
+			return entry->order_key >= queue->watermark_due_at;
+		case QUEUE_FAIR:
+			/* A key's further runs are left by the key: see is_left(). */
+			return entry->key->text == NULL && entry->key->waiting > 0;
+		case QUEUE_RATE_MONOTONIC:
+		case QUEUE_EDF:
+			return entry->order_key == PG_INT64_MAX;
 	}
 	return false;
+}
+
+static int64
+order_key_of(const QueuePlan *queue, const WaitingRun *run)
+{
+	const QueueSettings *settings = &queue->settings;
+	const TaskPlan *plan = run->task_id == 0 ? NULL : task_plan_find(run->task_id);
+	PolicyInput input = {
+		.due_at = run->due_at,
+		.deadline_at = run->deadline_at,
+		.arrival = ++arrivals,
+		.period_us = plan ? plan->period_us : 0,
+		.priority = run->priority
+	};
+
+	return policy_order_key(settings->algorithm, settings->aging_us, &input);
+}
+
+/* Of strictly ordered keys, one that has failed goes before all that wait for it. */
+static void
+set_key(RunEntry *entry, const WaitingRun *run, TimestampTz now)
+{
+	QueuePlan  *queue = entry->queue;
+	KeyPlan    *key = key_plan_of(queue, run->key, run->task_id, run->owner, now);
+
+	entry->key = key;
+	entry->is_blocker = key != NULL && key->text != NULL &&
+		queue->settings.block_key_on_failure &&
+		(run->is_retry || run->run_id == key->blocked_by);
+	if (entry->is_blocker)
+		entry->order_key = PG_INT64_MIN;
 }
 
 void
 ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 {
 	RunEntry   *entry = ready_find(run->run_id);
-	PolicyInput input = {run->due_at, ++arrivals, run->priority};
-	int64		order_key = policy_order_key(queue->settings.algorithm,
-											  queue->settings.aging_us, &input);
+	int64		order_key = order_key_of(queue, run);
 
+	last_now = now;
 	if (entry != NULL && entry->state == ENTRY_DISPATCHED)
 	{
 		/* Its outcome will tell; or a retry put it back before that was heard. */
@@ -516,12 +422,11 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 	}
 	if (entry != NULL)
 		ready_remove(entry);
-	if (may_stay_in_table(queue, run, order_key))
-		return;
-	if (waiting_total >= ready_limit)
-		evict_worst();
+	if (ready.waiting >= ready.limit)
+		ready_evict();
 
-	entry = hash_search(entries, &run->run_id, HASH_ENTER, NULL);
+	entry = hash_search(ready.entries, &run->run_id, HASH_ENTER, NULL);
+	memset((char *) entry + sizeof(entry->run_id), 0, sizeof(*entry) - sizeof(entry->run_id));
 	entry->order_key = order_key;
 	entry->task_id = run->task_id;
 	entry->due_at = run->due_at;
@@ -531,30 +436,51 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 	entry->is_shell = run->is_shell;
 	entry->is_suspect = run->is_suspect;
 	entry->is_serial = run->is_serial;
-	entry->has_turn = false;
 	entry->is_prepared = run->is_prepared;
 	entry->is_retry = run->is_retry;
-	entry->is_postponed = false;
 	entry->slot = -1;
 	entry->activity = -1;
 	entry->owner = run->owner;
 	entry->queue = queue;
-	enter(entry, now);
+	set_key(entry, run, now);
+	if (may_stay_in_table(entry))
+		forget(entry);
+	else
+		enter(entry, now);
+}
+
+/* Keys whose rate lets them start again; returns when the next one does. */
+static TimestampTz
+open_keys(TimestampTz now)
+{
+	TimestampTz next;
+	KeyPlan    *key;
+
+	while ((key = key_plan_next_open(now, &next)) != NULL)
+		ready_key_changed(key);
+	return next;
 }
 
 TimestampTz
 ready_advance(TimestampTz now)
 {
+	TimestampTz next = earlier(throttle_advance(now), open_keys(now));
+
+	last_now = now;
 	while (!pairingheap_is_empty(&timers))
 	{
 		RunEntry   *entry = entry_of(pairingheap_first(&timers));
 
 		if (entry->wake_at > now)
-			return entry->wake_at;
+		{
+			next = earlier(next, entry->wake_at);
+			break;
+		}
 		leave(entry);
 		enter(entry, now);
 	}
-	return DT_NOEND;
+	ready_spill();
+	return next;
 }
 
 /* Has it not been due yet? Then it waits for a date. */
@@ -593,7 +519,9 @@ ready_clock_was_set(int64 step_us, TimestampTz now)
 	HASH_SEQ_STATUS scan;
 	RunEntry   *entry;
 
-	hash_seq_init(&scan, entries);
+	throttle_clock_was_set(step_us);
+	key_plan_clock_was_set(step_us);
+	hash_seq_init(&scan, ready.entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		if (waits_for_date(entry))
@@ -626,79 +554,94 @@ ready_next_expired(TimestampTz now, TimestampTz *next)
 }
 
 /* ------------------------------------------------------------------------
- * Pause
+ * Limits that change
  * ------------------------------------------------------------------------ */
 
 bool
-ready_wants_left_held(void)
+ready_wants_left(void)
 {
-	return wants_left_held;
+	return ready.wants_left;
 }
 
-bool
-ready_has_left_parked(void)
+static void
+look_for_left_of_task(TaskPlan *task)
 {
-	bool		result = left_parked;
-
-	left_parked = false;
-	return result;
-}
-
-void
-ready_task_resumed(int64 task_id)
-{
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &parked)
-	{
-		RunEntry   *entry = dlist_container(RunEntry, list_node, iter.cur);
-
-		if (entry->task_id != task_id)
-			continue;
-		leave(entry);
-		enter(entry, entry->wake_at);
-	}
+	if (!task->has_left || !task_plan_has_room(task) || !dlist_is_empty(&task->flows))
+		return;
+	task->has_left = false;
+	ready.wants_left = true;
 }
 
 void
-ready_task_paused(int64 task_id)
+ready_task_changed(TaskPlan *task)
 {
-	HASH_SEQ_STATUS scan;
-	RunEntry   *entry;
+	line_task_changed(task);
+	if (!task->has_left || !task_plan_has_room(task))
+		return;
+	task->has_left = false;
+	ready.wants_left = true;
+}
 
-	/* First, since a scan may lose none but its current entry. */
-	while ((entry = first_held(task_plan_find(task_id))) != NULL)
-	{
-		leave(entry);
-		enter(entry, entry->wake_at);
-	}
-	hash_seq_init(&scan, entries);
-	while ((entry = hash_seq_search(&scan)) != NULL)
-	{
-		if (entry->task_id != task_id || entry->state != ENTRY_READY)
-			continue;
-		leave(entry);
-		give_turn(entry);
-		enter(entry, entry->wake_at);
-	}
+void
+ready_key_changed(KeyPlan *key)
+{
+	line_begin_key_change(key);
+	line_end_key_change(key);
+	ready_look_for_left(key);
 }
 
 /* ------------------------------------------------------------------------
  * Picking
  * ------------------------------------------------------------------------ */
 
-RunEntry *
-ready_line_first(ReadyLine *line)
+void
+ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now)
 {
-	return entry_of(pairingheap_first(&line->heap));
+	TaskPlan   *task = plan_of(entry);
+	KeyPlan    *key = entry->key;
+	int64		charge_us = key && key->average_us ? key->average_us : expected_us;
+
+	leave(entry);
+	entry->charged_us = Min(charge_us ? charge_us : UNKNOWN_CHARGE_US, PG_INT32_MAX);
+	throttle_start(entry->queue, worker, entry->charged_us, now);
+	line_begin_key_change(key);
+	if (key != NULL)
+		key_plan_start(key, entry->charged_us, now);
+	line_end_key_change(key);
+	if (task != NULL)
+	{
+		task->running++;
+		if (task->max_running > 0)
+			line_task_changed(task);
+	}
+	entry->was_told_again = false;
+	entry->state = ENTRY_DISPATCHED;
 }
 
 void
-ready_take(RunEntry *entry)
+ready_release(RunEntry *entry, int worker, int64 used_us)
 {
-	leave(entry);
-	entry->was_told_again = false;
-	entry->state = ENTRY_DISPATCHED;
+	TaskPlan   *task = plan_of(entry);
+	KeyPlan    *key = entry->key;
+
+	throttle_end(entry->queue, worker);
+	throttle_correct(entry->queue, used_us - entry->charged_us);
+	line_begin_key_change(key);
+	if (key != NULL)
+	{
+		key_plan_end(key);
+		key_plan_learn(key, entry->charged_us, used_us);
+	}
+	line_end_key_change(key);
+	/* Not counted: handed over before its task was known. */
+	if (task == NULL || task->running == 0)
+		return;
+	task->running--;
+	if (task->max_running > 0)
+	{
+		line_task_changed(task);
+		look_for_left_of_task(task);
+	}
 }
 
 static RunEntry *
@@ -708,7 +651,7 @@ find_turn_holder(int64 task_id)
 	RunEntry   *entry;
 	RunEntry   *holder = NULL;
 
-	hash_seq_init(&scan, entries);
+	hash_seq_init(&scan, ready.entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		if (entry->task_id == task_id && entry->has_turn)
@@ -753,8 +696,6 @@ void
 ready_return(RunEntry *entry)
 {
 	entry->is_postponed = false;
-	if (entry->task_id != 0 && task_is_paused(entry->task_id))
-		give_turn(entry);
 	wait_again(entry, DT_NOBEGIN, DT_NOBEGIN);
 }
 

@@ -6,9 +6,10 @@
  *
  * Memory is bounded. For each queue a watermark (due_at, run_id) says up to
  * where memory holds every waiting run; perhaps better ones beyond it too. What
- * is beyond is read when there is room, from the watermark on. Of the runs of
- * paused tasks, and of those that wait for their turn, only a share is held; the
- * others are read when they are wanted.
+ * is beyond is read when there is room, from the watermark on. Of the runs that
+ * may not start, since their key or task is paused or at its limit, or since it is
+ * another one's turn, only a share is held; the others are left in their table
+ * and read when they are wanted.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,14 +19,14 @@
 #include "taskly.h"
 #include "lib/ilist.h"
 #include "lib/pairingheap.h"
+#include "plan/line.h"
 #include "plan/throttle.h"
 #include "storage/itemptr.h"
 
 typedef enum EntryState
 {
 	ENTRY_TIMER,				/* due in the future */
-	ENTRY_READY,				/* due: in its line */
-	ENTRY_PARKED,				/* due, but its task is paused */
+	ENTRY_READY,				/* due: in its flow */
 	ENTRY_HELD,					/* due, but it is not its turn in its task */
 	ENTRY_DISPATCHED			/* in a worker's hands */
 } EntryState;
@@ -47,28 +48,19 @@ typedef struct RunEntry
 	bool		is_retry;
 	bool		is_postponed;	/* timer: it was due before */
 	bool		was_told_again; /* dispatched: there was news of it since */
+	bool		is_blocker;		/* others of its key wait until it is over */
 	uint8		state;			/* EntryState */
 	int16		slot;			/* dispatched: to whom */
 	int16		activity;		/* dispatched shell: reserved entry */
 	Oid			owner;
-	struct QueuePlan *queue;
-	pairingheap_node order_node;	/* in the timer heap or its line */
+	int32		charged_us;		/* dispatched: what it was expected to take, saturated */
+	QueuePlan  *queue;
+	KeyPlan    *key;			/* NULL: none that matters */
+	ReadyFlow  *flow;			/* ready: where it waits */
+	pairingheap_node order_node;	/* in the timer heap or its flow */
 	pairingheap_node deadline_node;
-	dlist_node	list_node;		/* dispatched: the worker's; parked: all parked;
-								 * held: the task's */
+	dlist_node	list_node;		/* dispatched: the worker's; held: the task's */
 } RunEntry;
-
-/* The due runs of one role in one queue, SQL and shell apart. */
-typedef struct ReadyLine
-{
-	struct QueuePlan *queue;
-	Oid			owner;
-	bool		is_shell;
-	int64		count;
-	int64		last_pick;		/* count of picks then: lines take turns */
-	pairingheap heap;
-	dlist_node	node;			/* in the list of all lines */
-} ReadyLine;
 
 /* What is known of a waiting run when it is read. */
 typedef struct WaitingRun
@@ -79,6 +71,7 @@ typedef struct WaitingRun
 	TimestampTz wake_at;		/* due_at, or DT_NOBEGIN: it has been due already */
 	TimestampTz deadline_at;	/* DT_NOEND: none */
 	ItemPointerData ctid;
+	const char *key;			/* NULL: none */
 	int32		priority;
 	Oid			owner;
 	bool		is_shell;
@@ -88,12 +81,8 @@ typedef struct WaitingRun
 	bool		is_retry;		/* waits for its next attempt */
 } WaitingRun;
 
-/*
- * All of its memory is a child of parent; what was known before is forgotten.
- * is_paused: asked of each run's task before the run goes in line.
- */
-typedef bool (*TaskIsPaused) (int64 task_id);
-extern void ready_init(MemoryContext parent, int limit, TaskIsPaused is_paused);
+/* All of its memory is a child of parent; what was known before is forgotten. */
+extern void ready_init(MemoryContext parent, int limit);
 extern void ready_set_limit(int limit);
 
 /* Forget every waiting run (not the dispatched ones), before all is read again. */
@@ -103,7 +92,7 @@ extern void ready_forget_waiting(void);
  * Add a run, or change the one that is known and not dispatched. Beyond the
  * limit the worst of its queue are evicted.
  */
-extern void ready_put(struct QueuePlan *queue, const WaitingRun *run, TimestampTz now);
+extern void ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now);
 extern RunEntry *ready_find(int64 run_id);
 extern void ready_remove(RunEntry *entry);
 
@@ -130,31 +119,22 @@ extern RunEntry *ready_first_timer(void);
 /* A waiting run whose deadline has passed, NULL: none; *next: the next deadline. */
 extern RunEntry *ready_next_expired(TimestampTz now, TimestampTz *next);
 
-/* A task was paused or resumed: its due runs leave their line, or go back. */
-extern void ready_task_paused(int64 task_id);
-extern void ready_task_resumed(int64 task_id);
+/* A task was paused or resumed, or has another limit. */
+extern void ready_task_changed(TaskPlan *task);
 
-/* Since the last call: were runs of paused tasks left in their table? */
-extern bool ready_has_left_parked(void);
+/* What its row says of a key has changed. */
+extern void ready_key_changed(KeyPlan *key);
 
-/* Runs that were left in their table since they had to wait for others are wanted now. */
-extern bool ready_wants_left_held(void);
+/* Runs that were left in their table since they might not start are wanted now. */
+extern bool ready_wants_left(void);
 
 /* --- picking -------------------------------------------------------- */
 
-/* All lines, in no order. A line goes with the last run that is taken from it. */
-extern dlist_head *ready_lines(void);
+/* Take an entry out of where it waits, for dispatch; it is expected to take so long. */
+extern void ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now);
 
-static inline bool
-ready_line_is_empty(const ReadyLine *line)
-{
-	return pairingheap_is_empty(&line->heap);
-}
-
-extern RunEntry *ready_line_first(ReadyLine *line);
-
-/* Take an entry out of where it waits, for dispatch. */
-extern void ready_take(RunEntry *entry);
+/* It has left the hands of its worker, where it was executed for so long; 0: not at all. */
+extern void ready_release(RunEntry *entry, int worker, int64 used_us);
 
 /*
  * An entry that is about to be taken runs already, so it has the turn of its
@@ -172,15 +152,25 @@ extern void ready_postpone(RunEntry *entry, TimestampTz until, TimestampTz now);
 /* --- refilling ------------------------------------------------------ */
 
 /* Does memory have room for more of this queue, and the table perhaps more? */
-extern bool ready_wants_refill(const struct QueuePlan *queue);
+extern bool ready_wants_refill(const QueuePlan *queue);
 extern int	ready_refill_size(void);
 
 /*
  * Around a reading of a queue's rows from its watermark on, up to the last row
  * that was read or (is_end) to the end: moves the watermark.
  */
-extern void ready_begin_refill(struct QueuePlan *queue);
-extern void ready_end_refill(struct QueuePlan *queue, TimestampTz last_due_at,
+extern void ready_begin_refill(QueuePlan *queue);
+extern void ready_end_refill(QueuePlan *queue, TimestampTz last_due_at,
 							 int64 last_run_id, bool is_end);
+
+/* A key with room of which memory has few runs, and the table more; NULL: none. */
+extern KeyPlan *ready_key_wanting_refill(void);
+extern bool ready_has_key_wanting_refill(void);
+extern int	ready_key_refill_size(void);
+
+/* The same around a reading of a key's rows, from where they were left. */
+extern void ready_begin_key_refill(KeyPlan *key);
+extern void ready_end_key_refill(KeyPlan *key, TimestampTz last_due_at,
+								 int64 last_run_id, bool is_end);
 
 #endif							/* TASKLY_READY_H */

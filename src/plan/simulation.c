@@ -58,7 +58,7 @@ simulation_begin(MemoryContext context, int workers, int shell_runs)
 	throttle_init(context);
 	task_plan_init(context);
 	/* Nothing is ever evicted. */
-	ready_init(context, INT_MAX, task_plan_is_paused);
+	ready_init(context, INT_MAX);
 	agenda_init(context, 0);
 }
 

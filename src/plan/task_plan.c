@@ -53,12 +53,15 @@ task_plan_set(const TaskFacts *facts)
 		memset(plan, 0, sizeof(*plan));
 		plan->task_id = facts->task_id;
 		dlist_init(&plan->held);
+		dlist_init(&plan->flows);
 	}
 	if (!found || (plan->is_paused && !facts->is_paused))
 		plan->consecutive_failures = facts->consecutive_failures;
 	plan->is_paused = facts->is_paused;
 	plan->is_shell = facts->is_shell;
 	plan->is_serial = facts->is_serial;
+	plan->max_running = facts->max_running;
+	plan->period_us = facts->period_us;
 	plan->pause_after_failures = facts->pause_after_failures;
 	return plan;
 }
@@ -71,16 +74,9 @@ task_plan_forget(int64 task_id)
 	if (plan == NULL)
 		return;
 	task_plan_clean(plan);
-	if (plan->running == 0 && !plan->turn_is_taken && dlist_is_empty(&plan->held))
+	if (plan->running == 0 && !plan->turn_is_taken && dlist_is_empty(&plan->held) &&
+		dlist_is_empty(&plan->flows))
 		(void) hash_search(plans, &task_id, HASH_REMOVE, NULL);
-}
-
-bool
-task_plan_is_paused(int64 task_id)
-{
-	TaskPlan   *plan = task_plan_find(task_id);
-
-	return plan != NULL && plan->is_paused;
 }
 
 int64

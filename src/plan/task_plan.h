@@ -20,15 +20,18 @@ typedef struct TaskPlan
 	bool		is_shell;
 	bool		is_serial;		/* its occurrences run one at a time */
 	bool		turn_is_taken;	/* by one of them: ready or dispatched */
-	bool		has_left_held;	/* some were left in their table */
+	bool		has_left;		/* some of its runs were left in their table */
 	bool		is_dirty;		/* has counts to write: in the list of dirty ones */
 	int			running;		/* dispatched and not yet ended */
+	int			max_running;	/* 0: no limit */
+	int64		period_us;		/* shortest time between two occurrences; 0: none */
 	int32		pause_after_failures;	/* 0: never */
 	int32		consecutive_failures;
 	int64		average_us;		/* moving average of durations; 0: not known */
 	TaskCounts	counts;
 	dlist_node	dirty_node;
 	dlist_head	held;			/* RunEntry.list_node: due, and wait for their turn */
+	dlist_head	flows;			/* ReadyFlow.task_node: due */
 } TaskPlan;
 
 /* What its row says of a task. */
@@ -38,6 +41,8 @@ typedef struct TaskFacts
 	bool		is_paused;
 	bool		is_shell;
 	bool		is_serial;
+	int			max_running;
+	int64		period_us;
 	int32		pause_after_failures;
 	int32		consecutive_failures;
 } TaskFacts;
@@ -57,8 +62,12 @@ extern TaskPlan *task_plan_set(const TaskFacts *facts);
 /* Its row is gone: so are we, once the last of its runs is. */
 extern void task_plan_forget(int64 task_id);
 
-/* As ready_init() wants it. */
-extern bool task_plan_is_paused(int64 task_id);
+/* May one more of its runs start? */
+static inline bool
+task_plan_has_room(const TaskPlan *plan)
+{
+	return !plan->is_paused && (plan->max_running == 0 || plan->running < plan->max_running);
+}
 
 /* A moving average that knows one duration more; 0: it knew none. */
 extern int64 task_plan_average(int64 average_us, int64 duration_us);

@@ -14,23 +14,47 @@
 #include "plan/throttle.h"
 
 static HTAB *queues = NULL;
+static MemoryContext throttle_context = NULL;
+static ShareClock queue_clock;
+static TimestampTz starts_unknown_until = DT_NOBEGIN;
 
 void
 throttle_init(MemoryContext parent)
 {
 	HASHCTL		control = {0};
 
+	throttle_context = parent;
 	control.keysize = sizeof(int32);
 	control.entrysize = sizeof(QueuePlan);
 	control.hcxt = parent;
 	queues = hash_create("taskly queues", 16, &control,
 						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	queue_clock.now = 0;
+	starts_unknown_until = DT_NOBEGIN;
+}
+
+void
+throttle_assume_starts(TimestampTz until)
+{
+	starts_unknown_until = until;
 }
 
 QueuePlan *
 throttle_find(int32 queue_id)
 {
 	return hash_search(queues, &queue_id, HASH_FIND, NULL);
+}
+
+static void
+set_rates(QueuePlan *queue, const QueueSettings *settings)
+{
+	RateLimit	old = queue->rate;
+
+	queue->rate = rate_limit(settings->rate, settings->rate_interval_us, settings->burst);
+	queue->rate_per_key = rate_limit(settings->rate_per_key, settings->rate_interval_us,
+									 settings->burst);
+	if (old.spacing_ns == 0)
+		rate_assume_used(&queue->rate, &queue->rate_state, queue->starts_unknown_until);
 }
 
 void
@@ -41,13 +65,15 @@ throttle_set(int32 queue_id, const QueueSettings *settings)
 
 	if (!found)
 	{
-		queue->running = 0;
-		queue->waiting = 0;
-		queue->is_complete = false;
+		memset(queue, 0, sizeof(*queue));
+		queue->queue_id = queue_id;
 		queue->watermark_due_at = DT_NOBEGIN;
-		queue->watermark_run_id = 0;
+		queue->starts_unknown_until = starts_unknown_until;
+		queue->is_rate_open = true;
 	}
+	set_rates(queue, settings);
 	queue->settings = *settings;
+	queue->share.weight = settings->weight;
 	queue->is_seen = true;
 }
 
@@ -64,7 +90,7 @@ throttle_begin_reload(void)
 
 /* A queue that still has runs in memory stays until they have gone. */
 void
-throttle_end_reload(void)
+throttle_end_reload(void (*goes) (QueuePlan *queue))
 {
 	HASH_SEQ_STATUS scan;
 	QueuePlan  *queue;
@@ -72,31 +98,130 @@ throttle_end_reload(void)
 	hash_seq_init(&scan, queues);
 	while ((queue = hash_seq_search(&scan)) != NULL)
 	{
-		if (!queue->is_seen && queue->waiting == 0 && queue->running == 0)
-			(void) hash_search(queues, &queue->queue_id, HASH_REMOVE, NULL);
+		if (queue->is_seen || queue->waiting > 0 || queue->running > 0)
+			continue;
+		goes(queue);
+		if (queue->held != NULL)
+			pfree(queue->held);
+		(void) hash_search(queues, &queue->queue_id, HASH_REMOVE, NULL);
 	}
 }
 
-bool
-throttle_has_room(const QueuePlan *queue)
-{
-	const QueueSettings *settings = &queue->settings;
+/* ------------------------------------------------------------------------
+ * Rates
+ * ------------------------------------------------------------------------ */
 
-	return !settings->is_paused &&
-		(settings->max_running == 0 || queue->running < settings->max_running);
+TimestampTz
+throttle_advance(TimestampTz now)
+{
+	HASH_SEQ_STATUS scan;
+	QueuePlan  *queue;
+	TimestampTz next = DT_NOEND;
+
+	hash_seq_init(&scan, queues);
+	while ((queue = hash_seq_search(&scan)) != NULL)
+	{
+		TimestampTz open_at = rate_open_at(&queue->rate, &queue->rate_state);
+
+		queue->is_rate_open = open_at <= now;
+		if (!queue->is_rate_open && queue->waiting > 0)
+			next = earlier(next, open_at);
+	}
+	return next;
 }
 
 void
-throttle_start(QueuePlan *queue)
+throttle_clock_was_set(int64 step_us)
+{
+	HASH_SEQ_STATUS scan;
+	QueuePlan  *queue;
+
+	hash_seq_init(&scan, queues);
+	while ((queue = hash_seq_search(&scan)) != NULL)
+		rate_clock_was_set(&queue->rate_state, step_us);
+}
+
+/* ------------------------------------------------------------------------
+ * Runs that run at once
+ * ------------------------------------------------------------------------ */
+
+static bool
+holds_some(const QueuePlan *queue, int worker)
+{
+	return worker != NO_WORKER && worker < queue->held_size && queue->held[worker] > 0;
+}
+
+static void
+make_room_for(QueuePlan *queue, int worker)
+{
+	int			size = Max(worker + 1, queue->held_size * 2);
+	MemoryContext old_context;
+
+	if (worker < queue->held_size)
+		return;
+	old_context = MemoryContextSwitchTo(throttle_context);
+	queue->held = queue->held == NULL ? palloc(sizeof(uint16) * size) :
+		repalloc(queue->held, sizeof(uint16) * size);
+	MemoryContextSwitchTo(old_context);
+	memset(queue->held + queue->held_size, 0, sizeof(uint16) * (size - queue->held_size));
+	queue->held_size = size;
+}
+
+bool
+throttle_is_open(const QueuePlan *queue)
+{
+	return !queue->settings.is_paused && queue->is_rate_open;
+}
+
+bool
+throttle_has_room(const QueuePlan *queue, int worker)
+{
+	int			max_running = queue->settings.max_running;
+
+	return throttle_is_open(queue) &&
+		(max_running == 0 || queue->concurrency < max_running || holds_some(queue, worker));
+}
+
+void
+throttle_start(QueuePlan *queue, int worker, int64 expected_us, TimestampTz now)
 {
 	queue->running++;
+	if (!holds_some(queue, worker))
+		queue->concurrency++;
+	if (worker != NO_WORKER)
+	{
+		make_room_for(queue, worker);
+		queue->held[worker]++;
+	}
+	share_charge(&queue->share, &queue_clock, expected_us);
+	if (queue->rate.spacing_ns != 0)
+	{
+		rate_start(&queue->rate, &queue->rate_state, now);
+		queue->is_rate_open = rate_open_at(&queue->rate, &queue->rate_state) <= now;
+	}
 }
 
 void
-throttle_end(QueuePlan *queue)
+throttle_end(QueuePlan *queue, int worker)
 {
 	Assert(queue->running > 0);
 	queue->running--;
+	if (worker != NO_WORKER)
+		queue->held[worker]--;
+	if (!holds_some(queue, worker))
+		queue->concurrency--;
+}
+
+void
+throttle_correct(QueuePlan *queue, int64 us)
+{
+	share_correct(&queue->share, us);
+}
+
+void
+throttle_join(QueuePlan *queue)
+{
+	share_join(&queue->share, &queue_clock);
 }
 
 int64

@@ -10,6 +10,12 @@
 
 #include "taskly.h"
 #include "datatype/timestamp.h"
+#include "lib/ilist.h"
+#include "plan/rate.h"
+#include "plan/share.h"
+
+/* Who holds runs: a worker by its index; the supervisor runs all that it holds at once. */
+#define NO_WORKER	(-1)
 
 typedef struct QueuePlan
 {
@@ -18,8 +24,22 @@ typedef struct QueuePlan
 	bool		is_seen;		/* during a reload: still in the table */
 	int			running;		/* dispatched and not yet ended */
 	int64		waiting;		/* in memory */
+	int64		ready;			/* due, of them */
 
-	/* All of the queue's rows up to here are in memory. */
+	/* A worker runs one at a time of those that it holds: how many run at once. */
+	int			concurrency;
+	int			held_size;
+	uint16	   *held;			/* by worker */
+
+	Share		share;			/* of worker time, beside other queues */
+	ShareClock	key_clock;		/* of its keys among themselves */
+	RateLimit	rate;
+	RateState	rate_state;
+	RateLimit	rate_per_key;
+	bool		is_rate_open;	/* as of the last turn or start */
+	TimestampTz starts_unknown_until;	/* DT_NOBEGIN: it is as old as its first start */
+
+	/* All of the queue's rows up to here are in memory, or left by their key or task. */
 	bool		is_complete;	/* to the very end */
 	TimestampTz watermark_due_at;
 	int64		watermark_run_id;
@@ -28,26 +48,51 @@ typedef struct QueuePlan
 /* All of its memory is parent's; what was known before is forgotten. */
 extern void throttle_init(MemoryContext parent);
 
+/*
+ * Queues that are set from now on may have started runs until then that nobody
+ * knows of: their rates assume the worst. DT_NOBEGIN: they have not.
+ */
+extern void throttle_assume_starts(TimestampTz until);
+
 /* Find a queue; NULL: unknown. */
 extern QueuePlan *throttle_find(int32 queue_id);
 
 /* Take over what the tables say. */
 extern void throttle_set(int32 queue_id, const QueueSettings *settings);
 
-/* Around a reload: queues that were not set in between are gone. */
-extern void throttle_begin_reload(void);
-extern void throttle_end_reload(void);
+typedef void (*QueuePlanVisitor) (QueuePlan *queue, void *arg);
 
-/* May a run of this queue start now? */
-extern bool throttle_has_room(const QueuePlan *queue);
-extern void throttle_start(QueuePlan *queue);
-extern void throttle_end(QueuePlan *queue);
+/* Around a reload: queues that were not set in between are gone; each is told before it goes. */
+extern void throttle_begin_reload(void);
+extern void throttle_end_reload(void (*goes) (QueuePlan *queue));
+
+/* Look which rates allow a start now; returns when the next one will. */
+extern TimestampTz throttle_advance(TimestampTz now);
+extern void throttle_clock_was_set(int64 step_us);
+
+/*
+ * May a worker start a run of this queue now? One that holds some already adds
+ * nothing to what runs at once.
+ */
+extern bool throttle_has_room(const QueuePlan *queue, int worker);
+
+/* May any, or one more? */
+extern bool throttle_is_open(const QueuePlan *queue);
+
+/* A run that should take so long is in a worker's hands; it has left them. */
+extern void throttle_start(QueuePlan *queue, int worker, int64 expected_us, TimestampTz now);
+extern void throttle_end(QueuePlan *queue, int worker);
+
+/* What its run took beyond what it was expected to take. */
+extern void throttle_correct(QueuePlan *queue, int64 us);
+
+/* It has runs that may start, and had none. */
+extern void throttle_join(QueuePlan *queue);
 
 /* How many queues there are. */
 extern int64 throttle_count(void);
 
 /* Call with each queue. */
-typedef void (*QueuePlanVisitor) (QueuePlan *queue, void *arg);
 extern void throttle_each(QueuePlanVisitor visit, void *arg);
 
 #endif							/* TASKLY_THROTTLE_H */

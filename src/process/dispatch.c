@@ -120,13 +120,13 @@ serve_workers(TimestampTz now)
 		if (loads[i] != NULL)
 			look_for_slow_run(i, now);
 	}
-	choice_hand_out(loads, taskly_max_workers, hand_over, &round);
+	choice_hand_out(loads, taskly_max_workers, hand_over, &round, now);
 	for (int i = 0; i < taskly_max_workers; i++)
 	{
 		if (!round.was_served[i])
 			continue;
 		/* Come back before it runs dry, if there is more. */
-		if (choice_has_more(loads[i]->role))
+		if (choice_has_more(loads[i]))
 			slot_set_refill_mark(i, slot_assigned(i) / 2);
 		slot_wake(i);
 	}
@@ -144,7 +144,7 @@ serve_supervisor(TimestampTz now)
 	WorkerLoad *load;
 	Choice		choice;
 
-	if (!choice_has_more(InvalidOid))
+	if (!choice_has_shell_run())
 		return;
 	pool_want_supervisor(now);
 	slot = pool_supervisor_slot();
@@ -158,7 +158,7 @@ serve_supervisor(TimestampTz now)
 		if (activity < 0)
 			break;
 		choice.entry->activity = activity;
-		choice_take(load, &choice);
+		choice_take(load, &choice, now);
 		push(slot, &choice, now);
 		was_served = true;
 	}

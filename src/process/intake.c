@@ -29,11 +29,14 @@
 #include "server/txn.h"
 #include "store/catalog.h"
 #include "store/home_store.h"
+#include "store/queue_key_store.h"
 #include "store/queue_store.h"
 #include "store/run_store.h"
 #include "store/task_store.h"
 
 #define NEWS_AT_ONCE	512
+/* Keys whose runs are read on in one reading. */
+#define KEYS_AT_ONCE	256
 
 /* What is to be read in the next transaction. */
 typedef struct Wanted
@@ -49,6 +52,7 @@ static MemoryContext wanted_context = NULL;
 static int	my_entry = -1;
 static bool is_orphaned = false;
 static bool has_rescanned = false;
+static bool wants_blockers = false;	/* before other runs are read */
 static HomeRow home;
 static bool is_at_home = false;
 static TimestampTz reading_at;	/* now, of the present reading */
@@ -145,15 +149,64 @@ intake_take_news(void)
  * ------------------------------------------------------------------------ */
 
 static void
+forget_watermark(QueuePlan *queue, void *arg)
+{
+	queue->is_complete = false;
+	queue->watermark_due_at = DT_NOBEGIN;
+	queue->watermark_run_id = 0;
+}
+
+/* They are read in order as queues are refilled. */
+static void
+read_all_runs(void)
+{
+	ready_forget_waiting();
+	throttle_each(forget_watermark, NULL);
+	wants_blockers = true;
+}
+
+static bool
+orders_alike(const QueueSettings *a, const QueueSettings *b)
+{
+	return a->algorithm == b->algorithm && a->aging_us == b->aging_us &&
+		a->block_key_on_failure == b->block_key_on_failure;
+}
+
+static void
+refresh_key(KeyPlan *key)
+{
+	ready_key_changed(key);
+}
+
+static void
 receive_queue(const QueueRow *queue, void *arg)
 {
 	const QueuePlan *known = throttle_find(queue->queue_id);
 
-	/* The order of what is in memory was made by another rule. */
-	if (known != NULL && (known->settings.algorithm != queue->settings.algorithm ||
-						  known->settings.aging_us != queue->settings.aging_us))
-		intake_want_everything();
+	/* What is in memory was put in order by another rule. */
+	if (known != NULL && !orders_alike(&known->settings, &queue->settings))
+		read_all_runs();
 	throttle_set(queue->queue_id, &queue->settings);
+}
+
+static void
+receive_key(const QueueKeyRow *key, void *arg)
+{
+	QueuePlan  *queue = throttle_find(key->queue_id);
+
+	if (queue != NULL)
+		key_plan_set(queue, key->key, key->weight, key->is_paused, key->blocked_by);
+}
+
+static void
+read_queues(void)
+{
+	throttle_begin_reload();
+	queue_store_read_all(receive_queue, NULL);
+	throttle_end_reload(key_plan_forget_queue);
+	key_plan_begin_reload();
+	queue_key_store_read_all(receive_key, NULL);
+	key_plan_end_reload(refresh_key);
 }
 
 static void
@@ -165,9 +218,7 @@ read_settings(void)
 	is_at_home = has_home && catalog_home_id(&home_id);
 	if (has_home)
 		database_set_history_slot(my_entry, home.history_slot);
-	throttle_begin_reload();
-	queue_store_read_all(receive_queue, NULL);
-	throttle_end_reload();
+	read_queues();
 	leader_home_changed(is_at_home, home.term);
 	leader_settings_changed(reading_at);
 }
@@ -225,8 +276,7 @@ static void
 read_task(int64 task_id)
 {
 	TaskRow		task;
-	TaskPlan   *plan = task_plan_find(task_id);
-	bool		was_paused = plan != NULL && plan->is_paused;
+	TaskPlan   *plan;
 
 	if (!task_store_read(task_id, &task))
 	{
@@ -235,14 +285,7 @@ read_task(int64 task_id)
 		return;
 	}
 	plan = remember_task(&task);
-	if (plan->is_paused && !was_paused)
-		ready_task_paused(task_id);
-	if (!plan->is_paused && was_paused)
-	{
-		ready_task_resumed(task_id);
-		if (ready_has_left_parked())
-			wanted.everything = true;
-	}
+	ready_task_changed(plan);
 	leader_task_changed(&task, reading_at);
 }
 
@@ -344,6 +387,7 @@ put_run(const RunRow *row, QueuePlan *queue)
 	run.deadline_at = run_is_null(row, RUN_COL_DEADLINE_AT) ? DT_NOEND :
 		run_time(row, RUN_COL_DEADLINE_AT);
 	run.ctid = row->ctid;
+	run.key = run_is_null(row, RUN_COL_KEY) ? NULL : run_row_text(row, RUN_COL_KEY);
 	run.priority = run_int32(row, RUN_COL_PRIORITY);
 	run.owner = run_oid(row, RUN_COL_OWNER);
 	run.is_shell = is_shell_run(row, run.task_id);
@@ -354,8 +398,8 @@ put_run(const RunRow *row, QueuePlan *queue)
 }
 
 /*
- * A row with a start mark is in somebody's hands, or recovery's. The others of
- * this home wait for us.
+ * A row with a start mark is in somebody's hands, or recovery's; one that is due
+ * never waits for other runs. The others of this home wait for us.
  */
 static void
 receive_run(const RunRow *row, void *arg)
@@ -365,6 +409,7 @@ receive_run(const RunRow *row, void *arg)
 	if (!is_at_home || queue == NULL ||
 		run_int64(row, RUN_COL_HOME_ID) != home.home_id ||
 		!run_is_null(row, RUN_COL_STARTED_AT) ||
+		TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)) ||
 		!owner_exists(run_oid(row, RUN_COL_OWNER)))
 		return;
 	put_run(row, queue);
@@ -418,32 +463,61 @@ receive_refill(const RunRow *row, void *arg)
 	receive_run(row, NULL);
 }
 
-/* Read on from a queue's watermark, never from the dead head of the index. */
+/*
+ * Read on from a queue's watermark, never from the dead head of the index; so
+ * many at once that nothing else has to wait for long.
+ */
 static void
 refill_queue(QueuePlan *queue, void *arg)
 {
 	Refill		refill = {queue};
 	int			limit = ready_refill_size();
+	TimestampTz after_due_at = queue->watermark_due_at;
+	int64		after_run_id = queue->watermark_run_id;
 	int			count;
 
-	while (ready_wants_refill(queue))
-	{
-		TimestampTz after_due_at = queue->watermark_due_at;
-		int64		after_run_id = queue->watermark_run_id;
+	if (!ready_wants_refill(queue))
+		return;
+	ready_begin_refill(queue);
+	count = run_store_read_queue(queue->queue_id, after_due_at, after_run_id,
+								 limit, receive_refill, &refill);
+	ready_end_refill(queue, refill.last_due_at, refill.last_run_id, count < limit);
+}
 
-		ready_begin_refill(queue);
-		count = run_store_read_queue(queue->queue_id, after_due_at, after_run_id,
-									 limit, receive_refill, &refill);
-		ready_end_refill(queue, refill.last_due_at, refill.last_run_id, count < limit);
-	}
+/* The same for a key of which runs were left in the table. */
+static void
+refill_key(KeyPlan *key)
+{
+	Refill		refill = {key->queue};
+	RunPlace	after = {key->left_due_at, key->left_run_id};
+	int			limit = ready_key_refill_size();
+	int			count;
+
+	ready_begin_key_refill(key);
+	count = run_store_read_key(key->queue->queue_id, key->text, &after, limit,
+							   receive_refill, &refill);
+	ready_end_key_refill(key, refill.last_due_at, refill.last_run_id, count < limit);
 }
 
 static void
-forget_watermark(QueuePlan *queue, void *arg)
+refill_keys(void)
 {
-	queue->is_complete = false;
-	queue->watermark_due_at = DT_NOBEGIN;
-	queue->watermark_run_id = 0;
+	for (int i = 0; i < KEYS_AT_ONCE; i++)
+	{
+		KeyPlan    *key = ready_key_wanting_refill();
+
+		if (key == NULL)
+			break;
+		refill_key(key);
+	}
+}
+
+/* Those that hold up others of their key come first, wherever they are in the table. */
+static void
+read_blockers(QueuePlan *queue, void *arg)
+{
+	if (queue->settings.block_key_on_failure)
+		run_store_read_retrying(queue->queue_id, receive_run, NULL);
 }
 
 static void
@@ -467,7 +541,7 @@ bool
 intake_wants_anything(void)
 {
 	return wanted.everything || wanted.settings || wanted.news != NIL ||
-		ready_wants_left_held() || wants_refill();
+		ready_wants_left() || ready_has_key_wanting_refill() || wants_refill();
 }
 
 bool
@@ -482,14 +556,6 @@ intake_take_rescan(void)
 /* ------------------------------------------------------------------------
  * One reading
  * ------------------------------------------------------------------------ */
-
-/* They are read in order as queues are refilled. */
-static void
-read_all_runs(void)
-{
-	ready_forget_waiting();
-	throttle_each(forget_watermark, NULL);
-}
 
 static void
 read_everything(void)
@@ -520,8 +586,13 @@ read_wanted(Wanted *now_wanted)
 		else
 			read_runs(news);
 	}
-	if (is_at_home)
-		throttle_each(refill_queue, NULL);
+	if (!is_at_home)
+		return;
+	if (wants_blockers)
+		throttle_each(read_blockers, NULL);
+	wants_blockers = false;
+	throttle_each(refill_queue, NULL);
+	refill_keys();
 }
 
 void
@@ -531,7 +602,7 @@ intake_read(TimestampTz now)
 
 	if (home.is_paused && home.paused_until <= now)
 		wanted.settings = true;
-	if (ready_wants_left_held())
+	if (ready_wants_left())
 		wanted.all_runs = true;
 	if (!intake_wants_anything())
 		return;
@@ -565,5 +636,5 @@ intake_adopt(int64 run_id, int slot, int activity, TimestampTz now)
 	}
 	txn_commit();
 	if (entry != NULL)
-		pool_adopt_entry(entry, slot, activity);
+		pool_adopt_entry(entry, slot, activity, now);
 }

@@ -34,9 +34,9 @@
 
 /* The bookkeeping that every end of an entry shares. */
 static void
-release_entry(RunEntry *entry)
+release_entry(RunEntry *entry, int64 used_us)
 {
-	pool_release(entry);
+	pool_release(entry, used_us);
 	if (entry->activity >= 0)
 		activity_give_back(entry->activity);
 	entry->activity = -1;
@@ -45,14 +45,14 @@ release_entry(RunEntry *entry)
 static void
 wait_again(RunEntry *entry)
 {
-	release_entry(entry);
+	release_entry(entry, 0);
 	ready_return(entry);
 }
 
 static void
 wait_for_lock(RunEntry *entry, TimestampTz now)
 {
-	release_entry(entry);
+	release_entry(entry, 0);
 	ready_postpone(entry, now + LOCKED_RETRY_US, now);
 }
 
@@ -83,7 +83,7 @@ count_attempt(const Outcome *outcome, bool is_final)
 
 	if (plan != NULL && task_plan_count(plan, &attempt))
 	{
-		ready_task_paused(plan->task_id);
+		ready_task_changed(plan);
 		leader_pause_task(plan->task_id);
 	}
 	if (plan != NULL && is_final)
@@ -98,6 +98,37 @@ outcomes_count(const Outcome *outcome)
 	if (outcome->task_id != 0)
 		intake_learn_task(outcome->task_id);
 	count_attempt(outcome, outcome->kind == OUTCOME_ENDED);
+}
+
+static bool
+is_in_strict_order(const RunEntry *entry)
+{
+	return entry->queue->settings.block_key_on_failure &&
+		entry->key != NULL && entry->key->text != NULL;
+}
+
+/* Who executed it has written that down; nothing of the key may start before we read it. */
+static void
+block_key(RunEntry *entry, const Outcome *outcome)
+{
+	if (outcome->kind == OUTCOME_ENDED && is_in_strict_order(entry) &&
+		run_status_is_failure((RunStatus) outcome->status))
+		entry->key->blocked_by = entry->run_id;
+}
+
+/* Its row has changed. Until that is read it keeps others of its key from starting. */
+static void
+look_again(RunEntry *entry, const Outcome *outcome, TimestampTz now)
+{
+	release_entry(entry, outcome->duration_us);
+	if (is_in_strict_order(entry))
+	{
+		entry->is_blocker = true;
+		ready_postpone(entry, DT_NOEND, now);
+	}
+	else
+		ready_remove(entry);
+	intake_want_run(outcome->run_id);
 }
 
 static void
@@ -124,13 +155,12 @@ handle_outcome(const Outcome *outcome, TimestampTz now)
 		case OUTCOME_GONE:
 			if (entry->was_told_again)
 				intake_want_run(outcome->run_id);
-			release_entry(entry);
+			block_key(entry, outcome);
+			release_entry(entry, outcome->duration_us);
 			ready_remove(entry);
 			break;
 		case OUTCOME_LOOK_AGAIN:
-			release_entry(entry);
-			ready_remove(entry);
-			intake_want_run(outcome->run_id);
+			look_again(entry, outcome, now);
 			break;
 		case OUTCOME_LOCKED:
 			wait_for_lock(entry, now);
@@ -271,8 +301,8 @@ first_of_role(Oid role)
 	{
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
 
-		if (line->owner == role && !line->is_shell && !ready_line_is_empty(line))
-			return ready_line_first(line);
+		if (line->owner == role && !line->is_shell)
+			return flow_first(dlist_container(ReadyFlow, line_node, dlist_head_node(&line->flows)));
 	}
 	return NULL;
 }

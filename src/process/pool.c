@@ -72,6 +72,7 @@ own_slot(int slot, Oid role, BackgroundWorkerHandle *handle, TimestampTz now)
 
 	worker->is_mine = true;
 	memset(&worker->load, 0, sizeof(worker->load));
+	worker->load.index = slot < taskly_max_workers ? slot : NO_WORKER;
 	worker->load.role = role;
 	worker->load.started_at = now;
 	worker->handle = handle;
@@ -99,18 +100,18 @@ pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment)
 }
 
 void
-pool_adopt_entry(RunEntry *entry, int slot, int activity)
+pool_adopt_entry(RunEntry *entry, int slot, int activity, TimestampTz now)
 {
-	choice_adopt(&workers[slot].load, entry);
+	choice_adopt(&workers[slot].load, entry, now);
 	entry->activity = activity;
 	remember_entry(entry, slot);
 }
 
 void
-pool_release(RunEntry *entry)
+pool_release(RunEntry *entry, int64 used_us)
 {
 	dlist_delete(&entry->list_node);
-	choice_release(&workers[entry->slot].load, entry);
+	choice_release(&workers[entry->slot].load, entry, used_us);
 }
 
 void

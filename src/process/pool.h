@@ -48,10 +48,10 @@ extern bool pool_has_news(void);
 extern void pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment);
 
 /* At start: an entry is in a worker's hands already. */
-extern void pool_adopt_entry(RunEntry *entry, int slot, int activity);
+extern void pool_adopt_entry(RunEntry *entry, int slot, int activity, TimestampTz now);
 
 /* An entry is out of its worker's hands. */
-extern void pool_release(RunEntry *entry);
+extern void pool_release(RunEntry *entry, int64 used_us);
 
 /* Take back what a worker has not begun; the entries wait again. */
 extern void pool_take_back(int slot, TimestampTz now);

@@ -67,7 +67,7 @@ init_scheduler(int entry)
 	alarm_init();
 	throttle_init(TopMemoryContext);
 	task_plan_init(TopMemoryContext);
-	ready_init(TopMemoryContext, taskly_ready_limit, task_plan_is_paused);
+	ready_init(TopMemoryContext, taskly_ready_limit);
 	intake_init(entry);
 	leader_init(entry);
 	pool_init(entry);
@@ -243,7 +243,10 @@ taskly_scheduler_main(Datum arg)
 	turn_context = AllocSetContextCreate(TopMemoryContext, "taskly turn",
 										 ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(turn_context);
+	/* What an earlier scheduler has just started is not known. */
+	throttle_assume_starts(taskly_now());
 	intake_read(taskly_now());
+	throttle_assume_starts(DT_NOBEGIN);
 	pool_adopt(taskly_now());
 	pgstat_report_activity(STATE_IDLE, NULL);
 

@@ -16,9 +16,11 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_collation.h"
 #include "commands/sequence.h"
 #include "executor/tuptable.h"
 #include "storage/bufmgr.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
@@ -28,16 +30,10 @@
 #define PENDING_RUN			"pending_run"
 #define PENDING_RUN_PKEY	"pending_run_pkey"
 #define PENDING_RUN_ORDER	"pending_run_order"
+#define PENDING_RUN_KEY		"pending_run_key"
+#define PENDING_RUN_RETRYING	"pending_run_retrying"
 #define PENDING_RUN_OCCURRENCE	"pending_run_occurrence"
 #define PENDING_RUN_STARTED	"pending_run_started"
-
-/* Columns of the index pending_run_order. */
-enum
-{
-	ORDER_QUEUE_ID = 1,
-	ORDER_DUE_AT,
-	ORDER_RUN_ID
-};
 
 int64
 run_store_next_id(void)
@@ -126,31 +122,66 @@ run_store_read(int64 first, int64 count, RunReceiver receive, void *arg)
 	(void) scan_index(PENDING_RUN_PKEY, keys, 2, PG_INT32_MAX, receive, arg);
 }
 
+/*
+ * Up to limit rows after a place, of an index that is in the order of due_at and
+ * run_id after the columns that the first keys are for. keys has room for all.
+ */
+static int
+scan_after(const char *index_name, ScanKey keys, int nkeys, const RunPlace *after,
+		   int limit, RunReceiver receive, void *arg)
+{
+	ScanKey		due_at = &keys[nkeys];
+	ScanKey		run_id = &keys[nkeys + 1];
+	int			read;
+
+	/* First the rest of those that are due at the same instant, ... */
+	ScanKeyInit(due_at, nkeys + 1, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ,
+				TimestampTzGetDatum(after->due_at));
+	ScanKeyInit(run_id, nkeys + 2, BTGreaterStrategyNumber, F_INT8GT,
+				Int64GetDatum(after->run_id));
+	read = scan_index(index_name, keys, nkeys + 2, limit, receive, arg);
+
+	/* ... then later ones. */
+	if (read < limit)
+	{
+		due_at->sk_strategy = BTGreaterStrategyNumber;
+		fmgr_info(F_TIMESTAMPTZ_GT, &due_at->sk_func);
+		read += scan_index(index_name, keys, nkeys + 1, limit - read, receive, arg);
+	}
+	return read;
+}
+
 int
 run_store_read_queue(int32 queue_id, TimestampTz after_due_at,
 					 int64 after_run_id, int limit,
 					 RunReceiver receive, void *arg)
 {
 	ScanKeyData keys[3];
-	int			read;
+	RunPlace	after = {after_due_at, after_run_id};
 
-	/* First the rest of those that are due at the same instant, ... */
-	ScanKeyInit(&keys[0], ORDER_QUEUE_ID, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(queue_id));
-	ScanKeyInit(&keys[1], ORDER_DUE_AT, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ,
-				TimestampTzGetDatum(after_due_at));
-	ScanKeyInit(&keys[2], ORDER_RUN_ID, BTGreaterStrategyNumber, F_INT8GT,
-				Int64GetDatum(after_run_id));
-	read = scan_index(PENDING_RUN_ORDER, keys, 3, limit, receive, arg);
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(queue_id));
+	return scan_after(PENDING_RUN_ORDER, keys, 1, &after, limit, receive, arg);
+}
 
-	/* ... then later ones. */
-	if (read < limit)
-	{
-		keys[1].sk_strategy = BTGreaterStrategyNumber;
-		fmgr_info(F_TIMESTAMPTZ_GT, &keys[1].sk_func);
-		read += scan_index(PENDING_RUN_ORDER, keys, 2, limit - read, receive, arg);
-	}
-	return read;
+int
+run_store_read_key(int32 queue_id, const char *key, const RunPlace *after, int limit,
+				   RunReceiver receive, void *arg)
+{
+	ScanKeyData keys[4];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(queue_id));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(key));
+	keys[1].sk_collation = DEFAULT_COLLATION_OID;
+	return scan_after(PENDING_RUN_KEY, keys, 2, after, limit, receive, arg);
+}
+
+void
+run_store_read_retrying(int32 queue_id, RunReceiver receive, void *arg)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(queue_id));
+	(void) scan_index(PENDING_RUN_RETRYING, &key, 1, PG_INT32_MAX, receive, arg);
 }
 
 void

@@ -76,6 +76,19 @@ extern int	run_store_read_queue(int32 queue_id, TimestampTz after_due_at,
 								 int64 after_run_id, int limit,
 								 RunReceiver receive, void *arg);
 
+/* The same of one key of a queue. */
+typedef struct RunPlace
+{
+	TimestampTz due_at;
+	int64		run_id;
+} RunPlace;
+
+extern int	run_store_read_key(int32 queue_id, const char *key, const RunPlace *after,
+							   int limit, RunReceiver receive, void *arg);
+
+/* Rows of a queue that have a key and have been tried before. */
+extern void run_store_read_retrying(int32 queue_id, RunReceiver receive, void *arg);
+
 /* Rows with a durable start mark. */
 extern void run_store_read_started(RunReceiver receive, void *arg);
 

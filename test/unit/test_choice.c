@@ -121,9 +121,12 @@ hand_out(WorkerLoad *workers, int count)
 	WorkerLoad *pointers[8];
 
 	for (int i = 0; i < count; i++)
+	{
+		workers[i].index = i;
 		pointers[i] = workers[i].is_ready ? &workers[i] : NULL;
+	}
 	handed_count = 0;
-	choice_hand_out(pointers, count, note, NULL);
+	choice_hand_out(pointers, count, note, NULL, now);
 	return handed_count;
 }
 
@@ -136,7 +139,7 @@ finish_all(WorkerLoad *worker)
 
 		if (entry != NULL && entry->state == ENTRY_DISPATCHED)
 		{
-			choice_release(worker, entry);
+			choice_release(worker, entry, 0);
 			ready_remove(entry);
 		}
 	}
@@ -182,19 +185,19 @@ test_limits(void)
 	WorkerLoad	workers[2] = {make_worker(ALICE), make_worker(ALICE)};
 
 	begin_scene();
-	set_queue(1, QUEUE_FIFO, 0, 3, false);
+	set_queue(1, QUEUE_FIFO, 0, 1, false);
 	set_queue(2, QUEUE_FIFO, 0, 0, true);
 	put(1, TASK_TINY, ALICE, 10);
 	put(2, TASK_TINY, ALICE, 10);
-	ok(hand_out(workers, 2) == 3 && throttle_find(1)->running == 3,
-	   "no more than a queue's limit are handed out, and none of a paused one");
-	ok(!choice_has_more(ALICE), "and there is no more to be had");
-	choice_release(&workers[handed_to[0]], ready_find(handed[0]));
-	ready_remove(ready_find(handed[0]));
-	ok(hand_out(workers, 2) == 1, "one that ends makes room for one");
-	ok(task_plan_find(TASK_TINY)->running == 3, "a task knows how many of its runs are in hand");
+	ok(hand_out(workers, 2) == 10 && throttle_find(1)->concurrency == 1 && workers[1].count == 0,
+	   "runs that a worker executes one after another are one to its queue's limit");
+	ok(!choice_has_more(&workers[0]), "and there is no more to be had, for a queue is paused");
+	put(1, TASK_TINY, ALICE, 1);
+	ok(choice_has_more(&workers[0]) && !choice_has_more(&workers[1]), "the other worker gets none");
+	ok(task_plan_find(TASK_TINY)->running == 10, "a task knows how many of its runs are in hand");
 	finish_all(&workers[0]);
-	finish_all(&workers[1]);
+	ok(throttle_find(1)->concurrency == 0 && hand_out(&workers[0], 1) == 1, "what has ended makes room");
+	finish_all(&workers[0]);
 }
 
 /* How many runs of a task a worker is given at once; it has one of another task already. */
@@ -238,7 +241,7 @@ test_ahead(void)
 	put(1, 0, ALICE, 10);
 	ok(hand_out(&worker, 1) == 8, "a millisecond is slow, less is not");
 	worker.holds_slow_run = true;
-	choice_release(&worker, ready_find(handed[0]));
+	choice_release(&worker, ready_find(handed[0]), 0);
 	ready_remove(ready_find(handed[0]));
 	ok(worker.holds_slow_run && hand_out(&worker, 1) == 0,
 	   "a run that turned out slow is waited for, whatever else ends");
@@ -292,11 +295,11 @@ test_workers(void)
 	run.run_id = ++last_run;
 	run.owner = BOB;
 	ready_put(throttle_find(1), &run, now);
-	ok(!choice_has_more(ALICE) && choice_has_more(InvalidOid), "shell runs are for the supervisor");
+	ok(!choice_has_more(&workers[0]) && choice_has_shell_run(), "shell runs are for the supervisor");
 	for (int i = 0; i < 2; i++)
 	{
 		if (choice_next(&supervisor, &choice))
-			choice_take(&supervisor, &choice);
+			choice_take(&supervisor, &choice, now);
 	}
 	ok(supervisor.count == 2, "which takes those of all roles, and at once");
 	finish_all(&supervisor);
@@ -449,7 +452,7 @@ main(void)
 {
 	throttle_init(TopMemoryContext);
 	task_plan_init(TopMemoryContext);
-	ready_init(TopMemoryContext, 100000, task_plan_is_paused);
+	ready_init(TopMemoryContext, 100000);
 	test_turns();
 	test_limits();
 	test_ahead();

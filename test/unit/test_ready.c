@@ -16,7 +16,7 @@
 
 #include "fake_backend.h"
 #include "plan/policy.h"
-#include "plan/ready.h"
+#include "plan/ready_private.h"
 #include "plan/task_plan.h"
 #include "queue_plan.h"
 #include "tap.h"
@@ -29,10 +29,14 @@ run_status_is_failure(RunStatus status)
 }
 
 #define MAX_RUNS	4000
-#define QUEUES		3
+#define QUEUES		5
+#define KEYS		4
+#define WORKERS		3
 #define TASKS		4
 #define ROUNDS		12
 #define OPERATIONS	2500
+/* One operation in so many is followed by a look at everything. */
+#define LOOKS		4
 #define AGING_US	1000
 
 typedef struct ModelRun
@@ -41,14 +45,14 @@ typedef struct ModelRun
 	bool		is_dispatched;
 	int			queue;			/* its id */
 	bool		is_postponed;
-	int64		key;			/* order key of its last arrival in memory */
+	int64		order_key;		/* of its last arrival in memory */
+	int			worker;			/* dispatched: whose */
 	WaitingRun	run;
 } ModelRun;
 
 static ModelRun model[MAX_RUNS + 1];
 static int	made;
 static int64 arrivals;			/* calls of ready_put() */
-static bool is_task_paused[TASKS + 1];
 static TimestampTz now;
 static int	limit;
 static char failure[256];		/* the first of this round */
@@ -58,12 +62,6 @@ static char failure[256];		/* the first of this round */
 		if (!(claim) && failure[0] == '\0') \
 			snprintf(failure, sizeof(failure), __VA_ARGS__); \
 	} while (0)
-
-static bool
-task_is_paused(int64 task_id)
-{
-	return is_task_paused[task_id];
-}
 
 /* ------------------------------------------------------------------------
  * What must be true at any time
@@ -81,9 +79,49 @@ expected_state(const ModelRun *m)
 {
 	if (m->is_dispatched)
 		return ENTRY_DISPATCHED;
-	if (m->run.wake_at > now)
-		return ENTRY_TIMER;
-	return m->run.task_id != 0 && is_task_paused[m->run.task_id] ? ENTRY_PARKED : ENTRY_READY;
+	return m->run.wake_at > now ? ENTRY_TIMER : ENTRY_READY;
+}
+
+/* The key of a run, without making it; NULL: not in memory. */
+static KeyPlan *sought;
+static const char *sought_text;
+static int	sought_queue;
+
+static void
+seek(KeyPlan *key)
+{
+	if (key->text && key->queue->queue_id == sought_queue && strcmp(key->text, sought_text) == 0)
+		sought = key;
+}
+
+static KeyPlan *
+key_of(const ModelRun *m)
+{
+	sought = NULL;
+	sought_text = m->run.key;
+	sought_queue = m->queue;
+	if (m->run.key != NULL)
+		key_plan_each(seek);
+	return sought;
+}
+
+/* Left in the table by its key, or its task, which remembers that. */
+static bool
+is_left_in_table(const ModelRun *m)
+{
+	KeyPlan    *key = key_of(m);
+
+	if (m->run.task_id != 0 && task_plan_find(m->run.task_id)->has_left)
+		return true;
+	return key != NULL && key->has_left && (m->run.due_at > key->left_due_at ||
+											(m->run.due_at == key->left_due_at && m->run.run_id > key->left_run_id));
+}
+
+static bool
+may_start(const RunEntry *entry)
+{
+	return (entry->task_id == 0 || task_plan_has_room(task_plan_find(entry->task_id))) &&
+		(entry->key == NULL || key_plan_has_room(entry->key, entry->is_blocker));
 }
 
 static void
@@ -98,7 +136,7 @@ check_entry(const ModelRun *m, const RunEntry *entry)
 		  entry->deadline_at == m->run.deadline_at && entry->is_postponed == m->is_postponed &&
 		  entry->owner == m->run.owner && entry->is_shell == m->run.is_shell,
 		  "run " INT64_FORMAT " is not as it was put", id);
-	CHECK(entry->order_key == m->key, "run " INT64_FORMAT " has a key of its own", id);
+	CHECK(entry->order_key == m->order_key, "run " INT64_FORMAT " has a key of its own", id);
 	CHECK(entry->state == expected_state(m), "run " INT64_FORMAT " is in state %d, not %d",
 		  id, entry->state, expected_state(m));
 }
@@ -106,38 +144,57 @@ check_entry(const ModelRun *m, const RunEntry *entry)
 static bool
 belongs_to(const ModelRun *m, const ReadyLine *line)
 {
-	return throttle_find(m->queue) == line->queue && m->run.owner == line->owner &&
+	return line->queue->queue_id == m->queue && m->run.owner == line->owner &&
 		m->run.is_shell == line->is_shell;
 }
 
-/* The first of a line is the best of those that are due and in memory. */
+static bool
+goes_before(const RunEntry *a, const RunEntry *b)
+{
+	if (a->queue->settings.algorithm == QUEUE_FAIR && a->key->share.tag != b->key->share.tag)
+		return a->key->share.tag < b->key->share.tag;
+	return line_compare(a, b) > 0;
+}
+
+/* The first of a line is the best of those that are due, in memory, and may start. */
 static void
 check_lines(void)
 {
 	dlist_iter	iter;
+	int64		closed = 0;
 
 	dlist_foreach(iter, ready_lines())
 	{
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
-		const ModelRun *best = NULL;
+		const RunEntry *best = NULL;
 		int64		count = 0;
 
 		for (int id = 1; id <= made; id++)
 		{
 			const ModelRun *m = &model[id];
 
+			RunEntry   *entry = ready_find(id);
+
 			if (!m->exists || !belongs_to(m, line) ||
-				expected_state(m) != ENTRY_READY || ready_find(id) == NULL)
+				expected_state(m) != ENTRY_READY || entry == NULL)
+				continue;
+			CHECK(entry->flow->is_open == may_start(flow_first(entry->flow)),
+				  "the flow of run %d is open or closed by mistake", id);
+			closed += !entry->flow->is_open;
+			if (!may_start(entry))
 				continue;
 			count++;
-			if (best == NULL || m->key < best->key)
-				best = m;
+			if (best == NULL || goes_before(entry, best))
+				best = entry;
 		}
-		CHECK(count == line->count && (count == 0) == ready_line_is_empty(line),
-			  "a line counts " INT64_FORMAT " of " INT64_FORMAT, line->count, count);
-		CHECK(count == 0 || ready_line_first(line)->order_key == best->key,
-			  "a line does not begin with the best of its runs");
+		CHECK((count == 0) == ready_line_is_empty(line), "a line has " INT64_FORMAT " runs that may start", count);
+		CHECK(count == 0 || ready_line_first(line) == best,
+			  "a line begins with run " INT64_FORMAT ", not with the best one, " INT64_FORMAT,
+			  ready_line_first(line)->run_id, best->run_id);
+		CHECK(line->startable <= count, "a line counts more runs than may start");
 	}
+	CHECK(line_closed_count() == closed, INT64_FORMAT " runs are counted as closed out, not " INT64_FORMAT,
+		  line_closed_count(), closed);
 }
 
 static void
@@ -155,7 +212,7 @@ check_all(void)
 
 		if (entry != NULL)
 			check_entry(m, entry);
-		else if (m->exists && expected_state(m) != ENTRY_PARKED)
+		else if (m->exists && !is_left_in_table(m))
 			CHECK(!m->is_dispatched && !is_up_to_watermark(throttle_find(m->queue), &m->run),
 				  "run %d is lost: not in memory, but below the watermark", id);
 		if (entry == NULL || m->is_dispatched)
@@ -177,22 +234,40 @@ check_all(void)
  * What happens
  * ------------------------------------------------------------------------ */
 
+/* They stay, whatever the limit. */
+static int64 blockers;
+
+static void
+count_blockers(KeyPlan *key)
+{
+	blockers += key->blockers;
+}
+
 /* As the scheduler does when it has read a row. */
 static void
 put(ModelRun *m)
 {
 	QueuePlan  *queue = throttle_find(m->queue);
-	PolicyInput input = {m->run.due_at, ++arrivals, m->run.priority};
+	PolicyInput input = {
+		.due_at = m->run.due_at,
+		.deadline_at = m->run.deadline_at,
+		.arrival = ++arrivals,
+		.priority = m->run.priority
+	};
 	int64		before = ready_count();
 
 	if (!m->is_dispatched)
 	{
-		m->key = policy_order_key(queue->settings.algorithm, queue->settings.aging_us, &input);
+		m->order_key = policy_order_key(queue->settings.algorithm, queue->settings.aging_us, &input);
+		if (queue->settings.block_key_on_failure && m->run.key && m->run.is_retry)
+			m->order_key = PG_INT64_MIN;
 		m->is_postponed = false;
 	}
 	ready_put(queue, &m->run, now);
 	/* A dispatched run that comes back has its place, whatever the limit. */
-	CHECK(ready_count() <= Max(limit, before), INT64_FORMAT " runs are above the limit", ready_count());
+	blockers = 0;
+	key_plan_each(count_blockers);
+	CHECK(ready_count() <= Max(limit, before) + blockers, INT64_FORMAT " runs are above the limit", ready_count());
 }
 
 /* Few different instants, so that many runs are due at the same time. */
@@ -201,6 +276,8 @@ some_instant(void)
 {
 	return now + (tap_random(60) - 30) * 1000;
 }
+
+static const char *const key_names[KEYS] = {"one", "two", "three", "four"};
 
 static void
 arrive(void)
@@ -219,7 +296,8 @@ arrive(void)
 	m->run.wake_at = tap_random(20) == 0 ? DT_NOBEGIN : m->run.due_at;
 	m->run.is_retry = tap_random(4) == 0;
 	m->run.deadline_at = tap_random(3) ? DT_NOEND : m->run.due_at + tap_random(100000);
-	m->run.priority = throttle_find(m->queue)->settings.algorithm == QUEUE_FIFO ? 0 : tap_random(21) - 10;
+	m->run.priority = tap_random(21) - 10;
+	m->run.key = tap_random(3) ? key_names[tap_random(KEYS)] : NULL;
 	m->run.owner = 10 + tap_random(2);
 	m->run.is_shell = tap_random(5) == 0;
 	put(m);
@@ -280,20 +358,21 @@ cancel_range(void)
 static void
 dispatch(void)
 {
+	int			worker = tap_random(WORKERS + 1) - 1;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, ready_lines())
 	{
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
 
-		if (!ready_line_is_empty(line) && throttle_has_room(line->queue))
+		if (!ready_line_is_empty(line) && throttle_has_room(line->queue, worker))
 		{
 			RunEntry   *entry = ready_line_first(line);
 
 			CHECK(!model[entry->run_id].is_dispatched, "a run is dispatched twice");
 			model[entry->run_id].is_dispatched = true;
-			ready_take(entry);
-			throttle_start(entry->queue);
+			model[entry->run_id].worker = worker;
+			ready_take(entry, worker, tap_random(3) * 500, now);
 			return;
 		}
 	}
@@ -307,7 +386,7 @@ end(void)
 
 	if (m == NULL)
 		return;
-	throttle_end(throttle_find(m->queue));
+	ready_release(ready_find(m->run.run_id), m->worker, tap_random(2000));
 	m->is_dispatched = false;
 	if (tap_random(2))
 	{
@@ -333,7 +412,7 @@ pass_time(void)
 	now += tap_random(3000);
 	next = ready_advance(now);
 	CHECK(next > now, "what is due has not left the timers");
-	CHECK(next == (ready_first_timer() ? ready_first_timer()->wake_at : DT_NOEND),
+	CHECK(next == earlier(next, ready_first_timer() ? ready_first_timer()->wake_at : DT_NOEND),
 		  "the next due time is wrong");
 }
 
@@ -367,15 +446,15 @@ set_clock(void)
 	(void) ready_advance(now);
 }
 
-/* As the scheduler does: when paused runs were left in the table, all is read again. */
+/* As the scheduler does: when runs that were left are wanted, all are read again. */
 static void
-resume(int task)
+read_all(void)
 {
-	is_task_paused[task] = false;
-	ready_task_resumed(task);
-	if (!ready_has_left_parked())
+	if (!ready_wants_left())
 		return;
 	ready_forget_waiting();
+	for (int task = 1; task <= TASKS; task++)
+		task_plan_find(task)->has_left = false;
 	for (int q = 1; q <= QUEUES; q++)
 	{
 		QueuePlan  *queue = throttle_find(q);
@@ -387,22 +466,38 @@ resume(int task)
 }
 
 static void
+set_task(int task, bool is_paused)
+{
+	TaskFacts	facts = {.task_id = task, .is_paused = is_paused, .max_running = task == 2 ? 3 : 0};
+
+	ready_task_changed(task_plan_set(&facts));
+	read_all();
+}
+
+static void
 toggle_pause(void)
 {
 	int			task = 1 + tap_random(TASKS);
 
-	if (is_task_paused[task])
-		resume(task);
-	else
+	set_task(task, !task_plan_find(task)->is_paused);
+}
+
+/* What the rows of keys say: some are paused, or weigh more. */
+static void
+set_keys(void)
+{
+	key_plan_begin_reload();
+	for (int q = 2; q <= QUEUES; q++)
 	{
-		is_task_paused[task] = true;
-		ready_task_paused(task);
+		if (tap_random(2))
+			key_plan_set(throttle_find(q), key_names[tap_random(KEYS)], 1 + tap_random(3), tap_random(2), 0);
 	}
+	key_plan_end_reload(ready_key_changed);
 }
 
 /* The next run of a queue in the table, after a place; 0: none. */
 static int
-next_in_table(int queue, TimestampTz due_at, int64 run_id)
+next_in_table(int queue, const char *key, TimestampTz due_at, int64 run_id)
 {
 	int			best = 0;
 
@@ -411,6 +506,7 @@ next_in_table(int queue, TimestampTz due_at, int64 run_id)
 		const WaitingRun *run = &model[id].run;
 
 		if (!model[id].exists || model[id].queue != queue || run->due_at < due_at ||
+			(key != NULL && (run->key == NULL || strcmp(run->key, key) != 0)) ||
 			(run->due_at == due_at && id <= run_id))
 			continue;
 		if (best == 0 || run->due_at < model[best].run.due_at)
@@ -434,7 +530,7 @@ refill(int queue_id)
 
 		ready_begin_refill(queue);
 		while (count < ready_refill_size() &&
-			   (id = next_in_table(queue_id, due_at, run_id)) != 0)
+			   (id = next_in_table(queue_id, NULL, due_at, run_id)) != 0)
 		{
 			due_at = model[id].run.due_at;
 			run_id = id;
@@ -442,6 +538,32 @@ refill(int queue_id)
 			put(&model[id]);
 		}
 		ready_end_refill(queue, due_at, run_id, count < ready_refill_size());
+	}
+}
+
+/* And what was left of a key; a few at a time, so that it takes several readings. */
+static void
+refill_keys(void)
+{
+	KeyPlan    *key;
+
+	while ((key = ready_key_wanting_refill()) != NULL)
+	{
+		TimestampTz due_at = key->left_due_at;
+		int64		run_id = key->left_run_id;
+		int			count = 0;
+		int			id;
+
+		ready_begin_key_refill(key);
+		while (count < 10 &&
+			   (id = next_in_table(key->queue->queue_id, key->text, due_at, run_id)) != 0)
+		{
+			due_at = model[id].run.due_at;
+			run_id = id;
+			count++;
+			put(&model[id]);
+		}
+		ready_end_key_refill(key, due_at, run_id, count < 10);
 	}
 }
 
@@ -468,8 +590,13 @@ happen(void)
 		set_clock();
 	else if (what < 96)
 		cancel_range();
+	else if (what < 97)
+		set_keys();
+	else if (what < 98)
+		refill_keys();
 	else
 		refill(1 + tap_random(QUEUES));
+	read_all();
 }
 
 /* In the end every run that was not cancelled is dispatched, once. */
@@ -479,14 +606,15 @@ drain(void)
 	int			dispatched;
 
 	for (int task = 1; task <= TASKS; task++)
-	{
-		if (is_task_paused[task])
-			resume(task);
-	}
+		set_task(task, false);
+	key_plan_begin_reload();
+	key_plan_end_reload(ready_key_changed);
 	now += USECS_PER_HOUR;
 	do
 	{
 		dispatched = 0;
+		read_all();
+		refill_keys();
 		for (int q = 1; q <= QUEUES; q++)
 			refill(q);
 		(void) ready_advance(now);
@@ -498,10 +626,10 @@ drain(void)
 				continue;
 			dispatched++;
 			model[id].exists = model[id].is_dispatched = false;
-			throttle_end(throttle_find(model[id].queue));
+			ready_release(ready_find(id), model[id].worker, 100);
 			ready_remove(ready_find(id));
 		}
-	} while (dispatched > 0);
+	} while (dispatched > 0 || ready_wants_left() || ready_has_key_wanting_refill());
 	for (int id = 1; id <= made; id++)
 		CHECK(!model[id].exists, "run %d was never dispatched", id);
 	CHECK(ready_count() == 0, "something is left in memory");
@@ -524,7 +652,8 @@ test_round(int round)
 	for (int i = 0; i < OPERATIONS && failure[0] == '\0'; i++)
 	{
 		happen();
-		check_all();
+		if (tap_random(LOOKS) == 0)
+			check_all();
 	}
 	if (failure[0] == '\0')
 		drain();
@@ -554,7 +683,7 @@ test_eviction(void)
 	}
 	for (int64 id = 1; id <= 75; id++)
 		kept_best = kept_best && ready_find(10000 + id);
-	ok(kept_best && ready_count() == 76, "at the limit the worst quarter goes");
+	ok(kept_best && ready_count() == 75, "at the limit the worst quarter goes, and what would come after it");
 	ok(!queue->is_complete && queue->watermark_due_at == now + 76 &&
 	   queue->watermark_run_id == 10075, "the watermark is lowered to the best that went");
 	ok(!ready_wants_refill(queue), "there is no room for more yet");
@@ -567,12 +696,41 @@ static int64
 take_first(void)
 {
 	RunEntry   *entry;
+	ReadyLine  *line;
 
 	if (dlist_is_empty(ready_lines()))
 		return 0;
-	entry = ready_line_first(dlist_container(ReadyLine, node, dlist_head_node(ready_lines())));
-	ready_take(entry);
+	line = dlist_container(ReadyLine, node, dlist_head_node(ready_lines()));
+	if (ready_line_is_empty(line))
+		return 0;
+	entry = ready_line_first(line);
+	ready_take(entry, NO_WORKER, 0, now);
 	return entry->run_id;
+}
+
+/* A run goes, after it was executed if it was taken. */
+static void
+finish(int64 id)
+{
+	if (ready_find(id)->state == ENTRY_DISPATCHED)
+		ready_release(ready_find(id), NO_WORKER, 100);
+	ready_remove(ready_find(id));
+}
+
+/* One that was taken is given back. */
+static void
+give_back(int64 id)
+{
+	ready_release(ready_find(id), NO_WORKER, 0);
+	ready_return(ready_find(id));
+}
+
+static void
+pause(int64 task_id, bool is_paused)
+{
+	TaskFacts	facts = {.task_id = task_id, .is_serial = true, .is_paused = is_paused};
+
+	ready_task_changed(task_plan_set(&facts));
 }
 
 static void
@@ -589,34 +747,34 @@ test_turns(void)
 	ok(ready_find(2)->state == ENTRY_HELD && ready_count() == 2, "others wait for their turn");
 	task_plan_forget(3);
 	ok(task_plan_find(3) == plan, "the task is remembered meanwhile");
-	ready_return(ready_find(1));
+	give_back(1);
 	ok(take_first() == 1 && take_first() == 0, "one that is taken back keeps its turn");
-	is_task_paused[3] = true;
-	ready_return(ready_find(1));
-	ok(!plan->turn_is_taken || ready_find(2)->has_turn, "unless its task is paused meanwhile");
-	is_task_paused[3] = false;
-	ready_task_resumed(3);
+	pause(3, true);
+	give_back(1);
+	ok(take_first() == 0 && ready_find(1)->has_turn, "but does not run while its task is paused");
+	pause(3, false);
 	for (int64 id = 1; id <= 3; id++)
-		ready_remove(ready_find(id));
+		finish(id);
 	for (run.run_id = 1; run.run_id <= 3; run.run_id++)
 		ready_put(queue, &run, now);
 	ok(take_first() == 1, "another time");
+	ready_release(ready_find(1), NO_WORKER, 0);
 	ready_postpone(ready_find(1), now + 100, now);
 	ok(ready_find(1)->state == ENTRY_TIMER && take_first() == 2,
 	   "the next one's turn comes when the first waits for another attempt");
 	(void) ready_advance(now + 100);
 	ok(ready_find(1)->state == ENTRY_HELD && take_first() == 0, "which is held when it is due again");
-	ready_remove(ready_find(2));
+	finish(2);
 	ok(take_first() == 3, "or when it is over");
-	ready_remove(ready_find(3));
+	finish(3);
 	ready_remove_range(1, 1);
 	ok(!plan->turn_is_taken && dlist_is_empty(&plan->held) && ready_count() == 0, "a run that goes leaves no turn behind");
 	run.is_serial = false;
 	for (run.run_id = 1; run.run_id <= 2; run.run_id++)
 		ready_put(queue, &run, now);
 	ok(take_first() == 1 && take_first() == 2, "runs that may overlap have no turns");
-	ready_remove(ready_find(1));
-	ready_remove(ready_find(2));
+	finish(1);
+	finish(2);
 }
 
 /* What a new scheduler finds running in the hands of workers. */
@@ -631,15 +789,15 @@ test_seized_turn(void)
 		ready_put(queue, &run, now);
 	running = ready_find(3);
 	ready_seize_turn(running);
-	ready_take(running);
+	ready_take(running, NO_WORKER, 0, now);
 	ok(ready_find(1)->state == ENTRY_HELD && take_first() == 0 && ready_count() == 2,
 	   "a run that runs already has the turn of its task");
 	ready_seize_turn(ready_find(1));
 	ok(!ready_find(1)->has_turn, "which nobody takes from it");
-	ready_remove(running);
+	finish(3);
 	ok(take_first() == 1 && take_first() == 0, "the one that had it before is the next");
-	ready_remove(ready_find(1));
-	ready_remove(ready_find(2));
+	finish(1);
+	finish(2);
 	ok(ready_count() == 0 && !task_plan_find(3)->turn_is_taken, "and nothing is left of them");
 }
 
@@ -655,12 +813,12 @@ test_prepared_run(void)
 	ready_clock_was_set(-1000000, now - 1000000);
 	ok(ready_advance(now - 1000000) == now - 1000000 + 10 && ready_find(1)->deadline_at == now - 1000000 + 500,
 	   "a run that is about to be due waits no longer, though the clock is set back");
-	ready_remove(ready_find(1));
+	finish(1);
 	run.is_prepared = false;
 	ready_put(queue, &run, now);
 	ready_clock_was_set(-1000000, now - 1000000);
 	ok(ready_advance(now - 1000000) == now + 10, "one that waits for a date does");
-	ready_remove(ready_find(1));
+	finish(1);
 }
 
 static void
@@ -668,18 +826,20 @@ test_turns_and_pause(void)
 {
 	QueuePlan  *queue = throttle_find(2);
 	WaitingRun	run = {.deadline_at = DT_NOEND, .owner = 10, .task_id = 3, .is_serial = true};
+	int64		taken;
 
 	ready_set_limit(100);
 	for (run.run_id = 1; run.run_id <= 30; run.run_id++)
 		ready_put(queue, &run, now);
-	is_task_paused[3] = true;
-	ready_task_paused(3);
-	ok(take_first() == 0 && dlist_is_empty(&task_plan_find(3)->held) && ready_find(2) != NULL &&
-	   ready_has_left_parked(), "a paused task has no turns, and only its share of memory");
-	is_task_paused[3] = false;
-	ready_task_resumed(3);
-	ok(take_first() != 0 && take_first() == 0, "after the pause one by one");
+	pause(3, true);
+	ok(take_first() == 0 && ready_count() == 1 + 100 / 8 && task_plan_find(3)->has_left,
+	   "a paused task has no turns, and only its share of memory");
+	pause(3, false);
+	ok(ready_wants_left(), "what it left is wanted after the pause");
+	taken = take_first();
+	ok(taken != 0 && take_first() == 0, "after the pause one by one");
 	ready_forget_waiting();
+	finish(taken);
 }
 
 /* Runs that wait for one another must not fill memory; those that were left are asked for. */
@@ -696,12 +856,12 @@ test_held_share(void)
 	ok(ready_count() == 1 + 100 / 8 && ready_find(1014) == NULL,
 	   "of runs that are held only a share is in memory");
 	for (int64 id = 1001; id <= 1012; id++)
-		ready_remove(ready_find(id));
-	ok(!ready_wants_left_held(), "while there are some");
-	ready_remove(ready_find(1013));
-	ok(ready_wants_left_held() && ready_count() == 0, "the others are wanted when those are over");
+		finish(id);
+	ok(!ready_wants_left(), "while there are some");
+	finish(1013);
+	ok(ready_wants_left() && ready_count() == 0, "the others are wanted when those are over");
 	ready_forget_waiting();
-	ok(!ready_wants_left_held(), "once");
+	ok(!ready_wants_left(), "once");
 }
 
 static void
@@ -711,23 +871,38 @@ test_throttle(void)
 
 	set_queue(9, QUEUE_FIFO, 0, 2, false);
 	queue = throttle_find(9);
-	ok(throttle_has_room(queue), "a queue has room for a first run");
-	throttle_start(queue);
-	throttle_start(queue);
-	ok(!throttle_has_room(queue), "a queue has no room beyond max_running");
-	throttle_end(queue);
-	ok(throttle_has_room(queue), "there is room again when a run has ended");
+	ok(throttle_has_room(queue, NO_WORKER), "a queue has room for a first run");
+	throttle_start(queue, NO_WORKER, 0, now);
+	throttle_start(queue, NO_WORKER, 0, now);
+	ok(!throttle_has_room(queue, NO_WORKER), "a queue has no room beyond max_running");
+	throttle_end(queue, NO_WORKER);
+	ok(throttle_has_room(queue, NO_WORKER), "there is room again when a run has ended");
 	set_queue(9, QUEUE_FIFO, 0, 2, true);
-	ok(!throttle_has_room(queue) && queue->running == 1, "a paused queue has no room, and keeps its counts");
+	ok(!throttle_has_room(queue, NO_WORKER) && queue->running == 1, "a paused queue has no room, and keeps its counts");
 	throttle_begin_reload();
-	throttle_end_reload();
+	throttle_end_reload(key_plan_forget_queue);
 	ok(throttle_find(9) == queue, "a queue that is gone stays while a run of it runs");
-	throttle_end(queue);
+	throttle_end(queue, NO_WORKER);
 	set_queue(1, QUEUE_FIFO, 0, 0, false);
 	throttle_begin_reload();
 	set_queue(1, QUEUE_FIFO, 0, 0, false);
-	throttle_end_reload();
+	throttle_end_reload(key_plan_forget_queue);
 	ok(!throttle_find(9) && throttle_find(1), "a reload forgets the queues that it has not seen");
+}
+
+/* One after another of each key, and none beyond one that has failed. */
+static void
+set_strict_queue(int32 queue_id)
+{
+	QueueSettings settings = {
+		.algorithm = QUEUE_FIFO,
+		.weight = 1,
+		.batch = 1,
+		.rate_interval_us = USECS_PER_SEC,
+		.block_key_on_failure = true
+	};
+
+	throttle_set(queue_id, &settings);
 }
 
 int
@@ -739,7 +914,11 @@ main(void)
 	set_queue(1, QUEUE_PRIORITY, AGING_US, 0, false);
 	set_queue(2, QUEUE_FIFO, AGING_US, 0, false);
 	set_queue(3, QUEUE_PRIORITY, 1, 5, false);
-	ready_init(TopMemoryContext, 100, task_is_paused);
+	set_queue(4, QUEUE_FAIR, AGING_US, 0, false);
+	set_strict_queue(5);
+	ready_init(TopMemoryContext, 100);
+	for (int task = 1; task <= TASKS; task++)
+		set_task(task, false);
 	now = INT64CONST(1000000000);
 	for (int round = 1; round <= ROUNDS && failure[0] == '\0'; round++)
 		test_round(round);

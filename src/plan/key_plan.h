@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_plan.h
+ *	  The keys of queues in memory, and whether one may start a run now.
+ *
+ * A run without a key counts, in a fair queue, under its task, or under its owner
+ * when it has none. A key is here while there is more to know of it than that it
+ * has no runs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_KEY_PLAN_H
+#define TASKLY_KEY_PLAN_H
+
+#include "taskly.h"
+#include "lib/ilist.h"
+#include "lib/pairingheap.h"
+#include "plan/throttle.h"
+
+/* Keys are told apart by 128 bits of hash, made with secrets of the process. */
+typedef struct KeyId
+{
+	int64		queue_id;
+	uint64		hash[2];
+} KeyId;
+
+typedef struct KeyPlan
+{
+	KeyId		id;				/* hash key */
+	QueuePlan  *queue;
+	char	   *text;			/* NULL: of runs without a key */
+	Share		share;			/* of the queue's worker time */
+	int64		average_us;		/* moving average of durations; 0: not known */
+	RateState	rate_state;
+	TimestampTz open_at;		/* its rate lets it start again; in the heap of those that wait */
+	bool		is_rate_closed;
+	bool		is_set;			/* its row says something */
+	bool		is_paused;
+	int64		blocked_by;		/* run that ended badly, and holds up the others; 0: none */
+	int			blockers;		/* runs in memory that hold up the others */
+	int			running;		/* dispatched and not yet ended */
+	int64		waiting;		/* in memory */
+
+	/* Rows of the key from here on may be in the table only. */
+	bool		has_left;
+	bool		is_read;		/* they are being read */
+	bool		wants_left;		/* some of them: in the list of those that do */
+	dlist_node	want_node;
+	TimestampTz left_due_at;
+	int64		left_run_id;
+
+	dlist_head	flows;			/* ReadyFlow.key_node */
+	dlist_node	idle_node;		/* without runs: may go when nobody misses it */
+	bool		is_idle;
+	pairingheap_node open_node;
+} KeyPlan;
+
+extern void key_plan_init(MemoryContext parent);
+
+/*
+ * The key of a run, made when it is not here yet; NULL: runs like this have none
+ * that matters. text: NULL when the run has no key.
+ */
+extern KeyPlan *key_plan_of(QueuePlan *queue, const char *text, int64 task_id,
+							Oid owner, TimestampTz now);
+
+/* Around a reading of the rows of keys: those that were not set have none any more. */
+extern void key_plan_begin_reload(void);
+extern void key_plan_set(QueuePlan *queue, const char *text, int weight,
+						 bool is_paused, int64 blocked_by);
+typedef void (*KeyPlanVisitor) (KeyPlan *key);
+extern void key_plan_end_reload(KeyPlanVisitor changed);
+
+/* May a run of the key start: one that holds up the others, or any? */
+extern bool key_plan_has_room(const KeyPlan *key, bool is_blocker);
+
+/* How many more may start at once. */
+extern int64 key_plan_room(const KeyPlan *key);
+
+extern void key_plan_start(KeyPlan *key, int64 expected_us, TimestampTz now);
+extern void key_plan_end(KeyPlan *key);
+extern void key_plan_learn(KeyPlan *key, int64 charged_us, int64 used_us);
+
+/* A key whose rate lets it start again: taken from those that wait; NULL: none by now. */
+extern KeyPlan *key_plan_next_open(TimestampTz now, TimestampTz *next);
+extern void key_plan_clock_was_set(int64 step_us);
+
+/* It may have nothing left to be remembered for. */
+extern void key_plan_release(KeyPlan *key, TimestampTz now);
+
+/* As throttle_end_reload() wants it: a queue goes. */
+extern void key_plan_forget_queue(QueuePlan *queue);
+
+extern void key_plan_each(KeyPlanVisitor visit);
+extern int64 key_plan_count(void);
+
+#endif							/* TASKLY_KEY_PLAN_H */

@@ -1,0 +1,316 @@
+/*-------------------------------------------------------------------------
+ *
+ * line.c
+ *	  Where due runs wait: lines of flows of runs.
+ *
+ * In a fair queue the flow of the key with the smallest tag is the first of its
+ * line; else the one whose first run is best.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "plan/line.h"
+#include "plan/ready.h"
+
+static MemoryContext line_context = NULL;
+static HTAB *flows = NULL;
+static dlist_head lines = DLIST_STATIC_INIT(lines);
+static dlist_head spare_lines = DLIST_STATIC_INIT(spare_lines);
+static int64 closed_count = 0;
+
+#define entry_of(heap_node) \
+	pairingheap_container(RunEntry, order_node, (pairingheap_node *) (heap_node))
+#define flow_of_open(heap_node) \
+	pairingheap_container(ReadyFlow, open_node, (pairingheap_node *) (heap_node))
+
+void
+line_init(MemoryContext parent)
+{
+	HASHCTL		control = {0};
+
+	line_context = AllocSetContextCreate(parent, "taskly lines", ALLOCSET_DEFAULT_SIZES);
+	control.keysize = sizeof(FlowId);
+	control.entrysize = sizeof(ReadyFlow);
+	control.hcxt = line_context;
+	flows = hash_create("taskly flows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	dlist_init(&lines);
+	dlist_init(&spare_lines);
+	closed_count = 0;
+}
+
+dlist_head *
+ready_lines(void)
+{
+	return &lines;
+}
+
+int64
+line_closed_count(void)
+{
+	return closed_count;
+}
+
+/* ------------------------------------------------------------------------
+ * Order
+ * ------------------------------------------------------------------------ */
+
+static int
+smaller_first(int64 a, int64 b)
+{
+	return a < b ? 1 : (a > b ? -1 : 0);
+}
+
+int
+line_compare(const RunEntry *a, const RunEntry *b)
+{
+	int			result = smaller_first(a->order_key, b->order_key);
+
+	if (result == 0)
+		result = smaller_first(a->due_at, b->due_at);
+	return result != 0 ? result : smaller_first(a->run_id, b->run_id);
+}
+
+static int
+compare_runs(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	return line_compare(entry_of(a), entry_of(b));
+}
+
+RunEntry *
+flow_first(const ReadyFlow *flow)
+{
+	return entry_of(flow->heap.ph_root);
+}
+
+static int
+compare_flows(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const ReadyFlow *x = flow_of_open(a);
+	const ReadyFlow *y = flow_of_open(b);
+	int			result = 0;
+
+	if (x->id.line->is_fair)
+		result = smaller_first(x->id.key->share.tag, y->id.key->share.tag);
+	return result != 0 ? result : line_compare(flow_first(x), flow_first(y));
+}
+
+RunEntry *
+ready_line_first(const ReadyLine *line)
+{
+	return flow_first(flow_of_open(line->open.ph_root));
+}
+
+/* ------------------------------------------------------------------------
+ * Open and closed
+ * ------------------------------------------------------------------------ */
+
+static int64
+room_of(const ReadyFlow *flow)
+{
+	int64		room = flow->count;
+
+	if (flow->id.key != NULL)
+		room = Min(room, key_plan_room(flow->id.key));
+	if (flow->task != NULL && flow->task->max_running > 0)
+		room = Min(room, flow->task->max_running - flow->task->running);
+	return Max(room, 0);
+}
+
+static bool
+has_room(const KeyPlan *key, const TaskPlan *task, bool is_blocker)
+{
+	return (task == NULL || task_plan_has_room(task)) &&
+		(key == NULL || key_plan_has_room(key, is_blocker));
+}
+
+bool
+line_would_wait(const RunEntry *entry)
+{
+	TaskPlan   *task = entry->task_id == 0 ? NULL : task_plan_find(entry->task_id);
+
+	return !has_room(entry->key, task, entry->is_blocker);
+}
+
+/* Out of its line's heap, before anything changes that its place depends on. */
+static void
+close_flow(ReadyFlow *flow)
+{
+	ReadyLine  *line = flow->id.line;
+
+	if (flow->is_open)
+	{
+		pairingheap_remove(&line->open, &flow->open_node);
+		line->startable -= flow->startable;
+	}
+	else
+		closed_count -= flow->count;
+	flow->is_open = false;
+}
+
+/* After close_flow() and any change: into the heap, if it may be there. */
+static void
+settle_flow(ReadyFlow *flow)
+{
+	ReadyLine  *line = flow->id.line;
+
+	if (!has_room(flow->id.key, flow->task, flow_first(flow)->is_blocker))
+	{
+		closed_count += flow->count;
+		return;
+	}
+	flow->is_open = true;
+	flow->startable = room_of(flow);
+	line->startable += flow->startable;
+	pairingheap_add(&line->open, &flow->open_node);
+}
+
+void
+line_begin_key_change(KeyPlan *key)
+{
+	dlist_iter	iter;
+
+	if (key == NULL)
+		return;
+	dlist_foreach(iter, &key->flows)
+		close_flow(dlist_container(ReadyFlow, key_node, iter.cur));
+}
+
+void
+line_end_key_change(KeyPlan *key)
+{
+	dlist_iter	iter;
+
+	if (key == NULL)
+		return;
+	dlist_foreach(iter, &key->flows)
+		settle_flow(dlist_container(ReadyFlow, key_node, iter.cur));
+}
+
+void
+line_task_changed(TaskPlan *task)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &task->flows)
+	{
+		ReadyFlow  *flow = dlist_container(ReadyFlow, task_node, iter.cur);
+
+		close_flow(flow);
+		settle_flow(flow);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Coming and going
+ * ------------------------------------------------------------------------ */
+
+static ReadyLine *
+line_of(const RunEntry *entry)
+{
+	dlist_iter	iter;
+	ReadyLine  *line;
+
+	dlist_foreach(iter, &lines)
+	{
+		line = dlist_container(ReadyLine, node, iter.cur);
+		if (line->queue == entry->queue && line->owner == entry->owner &&
+			line->is_shell == entry->is_shell)
+			return line;
+	}
+	if (dlist_is_empty(&spare_lines))
+		line = MemoryContextAlloc(line_context, sizeof(ReadyLine));
+	else
+		line = dlist_container(ReadyLine, node, dlist_pop_head_node(&spare_lines));
+	memset(line, 0, sizeof(ReadyLine));
+	line->queue = entry->queue;
+	line->owner = entry->owner;
+	line->is_shell = entry->is_shell;
+	line->is_fair = entry->queue->settings.algorithm == QUEUE_FAIR;
+	line->open.ph_compare = compare_flows;
+	dlist_init(&line->flows);
+	dlist_push_tail(&lines, &line->node);
+	return line;
+}
+
+static void
+begin_flow(ReadyFlow *flow)
+{
+	KeyPlan    *key = flow->id.key;
+
+	flow->task = flow->id.task_id == 0 ? NULL : task_plan_find(flow->id.task_id);
+	flow->count = flow->startable = 0;
+	flow->is_open = false;
+	flow->heap.ph_compare = compare_runs;
+	flow->heap.ph_root = NULL;
+	dlist_push_tail(&flow->id.line->flows, &flow->line_node);
+	if (key != NULL && dlist_is_empty(&key->flows))
+		share_join(&key->share, &key->queue->key_clock);
+	if (key != NULL)
+		dlist_push_tail(&key->flows, &flow->key_node);
+	if (flow->task != NULL)
+		dlist_push_tail(&flow->task->flows, &flow->task_node);
+}
+
+static void
+end_flow(ReadyFlow *flow)
+{
+	ReadyLine  *line = flow->id.line;
+
+	dlist_delete(&flow->line_node);
+	if (flow->id.key != NULL)
+		dlist_delete(&flow->key_node);
+	if (flow->task != NULL)
+		dlist_delete(&flow->task_node);
+	(void) hash_search(flows, &flow->id, HASH_REMOVE, NULL);
+	if (!dlist_is_empty(&line->flows))
+		return;
+	/* Queues and roles come and go for ever. */
+	dlist_delete(&line->node);
+	dlist_push_head(&spare_lines, &line->node);
+}
+
+static ReadyFlow *
+flow_of(const RunEntry *entry)
+{
+	FlowId		id = {line_of(entry), entry->key, entry->task_id};
+	bool		found;
+	ReadyFlow  *flow = hash_search(flows, &id, HASH_ENTER, &found);
+
+	if (!found)
+		begin_flow(flow);
+	return flow;
+}
+
+void
+line_add(RunEntry *entry)
+{
+	ReadyFlow  *flow = flow_of(entry);
+
+	if (entry->queue->ready++ == 0)
+		throttle_join(entry->queue);
+	close_flow(flow);
+	entry->flow = flow;
+	pairingheap_add(&flow->heap, &entry->order_node);
+	flow->count++;
+	settle_flow(flow);
+}
+
+void
+line_remove(RunEntry *entry)
+{
+	ReadyFlow  *flow = entry->flow;
+
+	close_flow(flow);
+	pairingheap_remove(&flow->heap, &entry->order_node);
+	flow->count--;
+	entry->flow = NULL;
+	entry->queue->ready--;
+	if (flow->count > 0)
+		settle_flow(flow);
+	else
+		end_flow(flow);
+}

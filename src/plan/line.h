@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ *
+ * line.h
+ *	  Where due runs wait: lines of flows of runs.
+ *
+ * A flow is the due runs of one key and task in one line, in the order of their
+ * queue; a line has the flows of one role in one queue, SQL and shell apart. The
+ * limits of keys and tasks close and open flows: what is at its limit leaves the
+ * line's heap as a whole, so that no run that may not start is ever looked at.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_LINE_H
+#define TASKLY_LINE_H
+
+#include "taskly.h"
+#include "lib/ilist.h"
+#include "lib/pairingheap.h"
+#include "plan/key_plan.h"
+#include "plan/task_plan.h"
+#include "plan/throttle.h"
+
+struct RunEntry;
+
+typedef struct ReadyLine
+{
+	QueuePlan  *queue;
+	Oid			owner;
+	bool		is_shell;
+	bool		is_fair;		/* its flows share by the tags of their keys */
+	int64		last_pick;		/* count of picks then */
+	int64		startable;		/* runs of its open flows, as far as their limits go */
+	pairingheap open;			/* of open flows */
+	dlist_head	flows;			/* all */
+	dlist_node	node;			/* in the list of all lines */
+} ReadyLine;
+
+typedef struct FlowId
+{
+	ReadyLine  *line;
+	KeyPlan    *key;			/* NULL: none that matters */
+	int64		task_id;		/* 0: none */
+} FlowId;
+
+typedef struct ReadyFlow
+{
+	FlowId		id;				/* hash key */
+	TaskPlan   *task;			/* NULL: none, or not known */
+	int64		count;
+	int64		startable;		/* counted in its line */
+	bool		is_open;
+	pairingheap heap;			/* RunEntry.order_node */
+	pairingheap_node open_node;
+	dlist_node	line_node;
+	dlist_node	key_node;
+	dlist_node	task_node;
+} ReadyFlow;
+
+/* All of its memory is parent's; there are no lines. */
+extern void line_init(MemoryContext parent);
+
+/* Would a run go into a flow that is closed? */
+extern bool line_would_wait(const struct RunEntry *entry);
+
+/* Runs in closed flows. */
+extern int64 line_closed_count(void);
+
+/* A run goes in line, or leaves it. A flow, and a line, go with their last run. */
+extern void line_add(struct RunEntry *entry);
+extern void line_remove(struct RunEntry *entry);
+
+/* Around a change of what the places of a key's flows depend on; NULL: no key. */
+extern void line_begin_key_change(KeyPlan *key);
+extern void line_end_key_change(KeyPlan *key);
+
+/* A task may have room again, or no more. */
+extern void line_task_changed(TaskPlan *task);
+
+/* Order of runs: 1 when a goes first. As the heaps of PostgreSQL want it. */
+extern int	line_compare(const struct RunEntry *a, const struct RunEntry *b);
+
+/* All lines, in no order. */
+extern dlist_head *ready_lines(void);
+
+/* Is there no run that its flow lets start? */
+static inline bool
+ready_line_is_empty(const ReadyLine *line)
+{
+	return pairingheap_is_empty(&line->open);
+}
+
+/* The best of those that may start. */
+extern struct RunEntry *ready_line_first(const ReadyLine *line);
+
+/* The best of a flow. */
+extern struct RunEntry *flow_first(const ReadyFlow *flow);
+
+#endif							/* TASKLY_LINE_H */
