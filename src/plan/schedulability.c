@@ -172,7 +172,9 @@ missing(const TaskSet *set)
 		if (task->wcet_us == 0 && task->period_us > 0)
 			return "How long runs of some task of the queue take is not known.";
 		if (set->algorithm == QUEUE_EDF && task->deadline_us > 0 && task->period_us == 0)
-			return "A task of the queue has a deadline, but no schedule that says how often it comes.";
+			return "Runs with deadlines come to the queue that have no schedule to say how often.";
+		if (task->is_irregular && task->period_us > 0 && has_place(set, task))
+			return "Runs of some task of the queue are enqueued besides those of its schedule.";
 	}
 	return NULL;
 }
@@ -194,8 +196,8 @@ judge_placeless(const TaskSet *set)
 		if (has_place(set, task))
 			continue;
 		judge(task, VERDICT_NOT_GUARANTEED, "none",
-			  task->period_us == 0 ? "It has no schedule: its runs come last."
-			  : "It has no deadline: its runs come last.");
+			  task->period_us == 0 ? "Runs without a recurring schedule come last."
+			  : "Runs without a deadline come last.");
 	}
 }
 

@@ -31,6 +31,7 @@ typedef struct RealTimeTask
 	int64		mean_us;		/* a run takes, on average */
 	int64		longest_us;		/* a run has taken; 0: not measured */
 	bool		may_overlap;	/* can several of its runs be in execution at a time? */
+	bool		is_irregular;	/* do runs come besides those of its schedule? */
 
 	/* Set by schedulability_analyse(). */
 	double		utilisation;	/* WCET per period; 0: not known */

@@ -167,7 +167,7 @@ judge_single(TaskSet *set, RealTimeTask *task)
 	if (utilisation_up_to(set, task) > 1 + 1e-9)
 	{
 		judge(task, VERDICT_NOT_GUARANTEED, TEST_SINGLE,
-			  "Together with what is preferred to it, it can need more than one worker.");
+			  "With what is preferred to it, more than one worker can be needed.");
 		return;
 	}
 	task->response_us = response_time(set, task);
@@ -191,20 +191,41 @@ effective_deadline(const TaskSet *set, const RealTimeTask *task)
 	return Min(relative_deadline(set, task), task->period_us);
 }
 
+/* Work that can be done in a time, and how it grows while the time does. */
+typedef struct Workload
+{
+	int64		work;
+	int64		slope;			/* per microsecond, as long as that */
+	int64		until;			/* is true */
+} Workload;
+
+static void
+add_work(Workload *sum, int64 runs, int64 work, bool grows, int64 until)
+{
+	sum->work = time_add(sum->work, time_times(runs, work));
+	sum->slope += grows ? runs : 0;
+	sum->until = Min(sum->until, until);
+}
+
 /*
  * The most work of a task that meets its deadlines in a stretch of time: a run
  * that ends at its deadline, as late as can be, and then those that come as
- * early as can be.
+ * early as can be; but no more than the stretch.
  */
-static int64
-carried_work(const TaskSet *set, const RealTimeTask *task, int64 length)
+static void
+add_carried_work(const TaskSet *set, const RealTimeTask *task, int64 length, Workload *sum)
 {
 	int64		reach = length + effective_deadline(set, task) - task->wcet_us;
-	int64		whole = reach / task->period_us;
-	int64		work = time_add(time_times(whole, task->wcet_us),
-								Min(task->wcet_us, reach - whole * task->period_us));
+	int64		rest = reach % task->period_us;
+	int64		work = time_add(time_times(reach / task->period_us, task->wcet_us),
+								Min(task->wcet_us, rest));
+	bool		grows = rest < task->wcet_us;
+	int64		until = (grows ? task->wcet_us : task->period_us) - rest;
 
-	return Min(work, length);
+	if (work > length || (work == length && grows))
+		add_work(sum, 1, length, true, grows ? until : Min(until, work - length));
+	else
+		add_work(sum, 1, work, grows, until);
 }
 
 static int
@@ -232,47 +253,64 @@ by_duration(const TaskSet *set)
  * What runs of lower priority that have begun fill of a time: the longest, on as
  * many workers as there are, and none more than that time.
  */
-static int64
-blocked_work(const TaskSet *set, const RealTimeTask *task, const RealTimeTask **longest, int64 length)
+static void
+add_blocked_work(const TaskSet *set, const RealTimeTask *task, const RealTimeTask **longest,
+				 int64 length, Workload *sum)
 {
-	int64		work = 0;
 	int			free_workers = set->workers;
 
 	for (int i = 0; i < set->count && free_workers > 0; i++)
 	{
 		int			runs = longest[i]->may_overlap ? free_workers : 1;
+		int64		rest = longest[i]->wcet_us - 1;
 
-		if (rank_of(longest[i], task) != RANK_LOWER || longest[i]->wcet_us == 0)
+		if (rank_of(longest[i], task) != RANK_LOWER || rest < 0)
 			continue;
-		work = time_add(work, time_times(runs, Min(longest[i]->wcet_us - 1, length)));
+		add_work(sum, runs, Min(rest, length), length < rest,
+				 length < rest ? rest - length : TIME_LIMIT);
 		free_workers -= runs;
 	}
-	return work;
+}
+
+static Workload
+work_of_others(const TaskSet *set, const RealTimeTask *task, const RealTimeTask **longest,
+			   int64 length)
+{
+	Workload	sum = {0, 0, TIME_LIMIT};
+
+	add_blocked_work(set, task, longest, length, &sum);
+	for (int i = 0; i < set->count; i++)
+	{
+		Rank		rank = rank_of(&set->tasks[i], task);
+
+		if (rank == RANK_HIGHER || rank == RANK_EQUAL)
+			add_carried_work(set, &set->tasks[i], length, &sum);
+	}
+	return sum;
 }
 
 /*
  * The time after which a worker must have been free, since it is more than all
- * others can fill on all workers; -1: not known.
+ * others can fill on all workers; -1: not known. All times up to the one that is
+ * looked at are filled; so is what that work lasts, and while it grows as fast
+ * as time does.
  */
 static int64
 waiting_time(TaskSet *set, const RealTimeTask *task, const RealTimeTask **longest)
 {
+	int64		m = set->workers;
 	int64		wait = 0;
 
 	for (;;)
 	{
-		int64		work = blocked_work(set, task, longest, wait);
+		Workload	others = work_of_others(set, task, longest, wait);
+		int64		step = others.until;
 
-		for (int i = 0; i < set->count; i++)
-		{
-			Rank		rank = rank_of(&set->tasks[i], task);
-
-			if (rank == RANK_HIGHER || rank == RANK_EQUAL)
-				work = time_add(work, carried_work(set, &set->tasks[i], wait));
-		}
-		if (work / set->workers < wait)
+		if (others.work / m < wait)
 			return wait - 1;
-		wait = work / set->workers + 1;
+		if (others.slope < m)
+			step = Min(step, (others.work - m * wait) / (m - others.slope) + 1);
+		wait = Max(wait + step, others.work / m + 1);
 		if (wait > task->period_us || !spend_steps(set, 2 * (int64) set->count))
 			return -1;
 	}
@@ -289,7 +327,7 @@ judge_global(TaskSet *set, RealTimeTask *task, const RealTimeTask **longest)
 		judge(task, VERDICT_NOT_GUARANTEED, TEST_GLOBAL, NOT_DECIDED);
 	else if (wait < 0 || wait + task->wcet_us > effective_deadline(set, task))
 		judge(task, VERDICT_NOT_GUARANTEED, TEST_GLOBAL,
-			  "The bound on its response time is beyond its deadline or period.");
+			  "The bound on the response time is beyond the deadline or the period.");
 	else
 	{
 		task->response_us = wait + task->wcet_us;
@@ -316,7 +354,7 @@ withdraw_followers(const TaskSet *set)
 			continue;
 		task->response_us = -1;
 		judge(task, VERDICT_NOT_GUARANTEED, TEST_GLOBAL,
-			  "A task that is preferred to it has no guarantee.");
+			  "A task that is preferred has no guarantee.");
 	}
 }
 

@@ -425,6 +425,13 @@ test_bounds(void)
 	   "a long run breaks the guarantee of a short period, below the bound");
 	schedulability_analyse(QUEUE_RATE_MONOTONIC, 2, tasks, 3, &result);
 	ok(fabs(result.bound - 1) < 1e-9 && result.verdict == VERDICT_GUARANTEED, "on two workers it holds");
+	for (int i = 0; i < 3; i++)
+	{
+		tasks[i].period_us *= INT64CONST(1000000000);
+		tasks[i].wcet_us = tasks[i].longest_us = tasks[i].wcet_us * INT64CONST(1000000000);
+	}
+	schedulability_analyse(QUEUE_RATE_MONOTONIC, 2, tasks, 3, &result);
+	ok(result.verdict == VERDICT_GUARANTEED && tasks[0].response_us == INT64CONST(2999999999999), "with long times as with short ones");
 	schedulability_analyse(QUEUE_EDF, 3, tasks, 3, &result);
 	ok(fabs(result.bound - (3 - 2 * 0.2)) < 1e-9, "the bound of Goossens, Funk and Baruah");
 }
@@ -453,6 +460,9 @@ test_hopeless(void)
 	ok(loose[1].verdict == VERDICT_NOT_GUARANTEED, "a deadline without a period spoils it for all");
 	schedulability_analyse(QUEUE_EDF, 1, loose + 1, 2, &result);
 	ok(loose[1].verdict == VERDICT_GUARANTEED && loose[2].verdict == VERDICT_NOT_GUARANTEED, "no deadline comes last");
+	loose[1].is_irregular = true;
+	schedulability_analyse(QUEUE_EDF, 1, loose + 1, 2, &result);
+	ok(loose[1].verdict == VERDICT_NOT_GUARANTEED && strstr(loose[1].reason, "besides") != NULL, "what comes besides a schedule spoils it, too");
 	schedulability_analyse(QUEUE_EDF, 1, NULL, 0, &result);
 	ok(result.verdict == VERDICT_NOT_GUARANTEED && result.bound == 0, "no tasks, no guarantee");
 }
