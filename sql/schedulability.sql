@@ -75,6 +75,10 @@ SELECT load > 1 AS overloaded, drain_time FROM taskly.schedulability('rt') WHERE
 SELECT taskly.alter('heavy', deadline => '10 s');
 SELECT measure('heavy', '9 s', '11 s', 4);
 SELECT task, deadline_misses, test, reason FROM taskly.schedulability('rt') WHERE task = 'heavy' OR scope = 'queue' ORDER BY scope DESC;
+UPDATE taskly.finished_run SET status = 'expired', started_at = NULL, finished_at = deadline_at
+WHERE finished_at - started_at = '9 s';
+SELECT task, runs, deadline_misses FROM taskly.schedulability('rt') WHERE task = 'heavy';
+SELECT task, deadline_misses FROM taskly.stats WHERE deadline_misses > 0 AND scope = 'task';
 SELECT taskly.pause('heavy', 'too much');
 UPDATE taskly.task SET ends_at = now() WHERE name = 'slow';
 SELECT task, verdict, reason FROM taskly.schedulability('rt') ORDER BY scope DESC, task_id;
@@ -99,6 +103,12 @@ SELECT nextval('taskly.run_run_id_seq'), t.home_id, now() - interval '1 day', no
 FROM taskly.task t WHERE t.name = 'office';
 SELECT scope, backlog, backlog_work FROM taskly.schedulability('office') ORDER BY scope DESC;
 SELECT round(extract(epoch FROM drain_time) * workers * (1 - load)::numeric, 3) AS work FROM taskly.schedulability('office') WHERE scope = 'queue';
+
+-- Of many runs, some are looked at: with 8000, one of four, but not always that of the same queue.
+SELECT taskly.create_queue('quarter');
+SELECT count(taskly.submit('SELECT 1', queue => CASE WHEN (n - 1) % 4 = 0 THEN 'quarter' ELSE 'default' END)) > 7000 AS many
+FROM taskly.run_run_id_seq s, (SELECT min(run_id) FROM taskly.pending_run) f(first), generate_series(s.last_value - f.first + 2, 8000) n;
+SELECT scope, round(arrival_rate::numeric * 3600, -2) AS an_hour FROM taskly.schedulability('quarter') ORDER BY scope DESC;
 
 -- Runs besides the schedule void a guarantee.
 UPDATE taskly.queue SET algorithm = 'rate_monotonic' WHERE name = 'office';

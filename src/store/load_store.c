@@ -74,11 +74,17 @@ static Statement first_run_from = {
 	1, {INT8OID}
 };
 
-/* $4: the first id of those that are looked at; $5: how many; $6: how far apart they are. */
+/*
+ * $4: the first id of those that are looked at; $5: how many; $6: how far apart they
+ * are, on average: at the same distance they could meet one queue of several that
+ * are enqueued into in turn. So each is off by a part of it, by the golden ratio.
+ */
 static Statement sample_runs = {
 	"SELECT COALESCE(r.task_id, 0), pg_catalog.count(*)::pg_catalog.float8"
 	" FROM pg_catalog.generate_series(0, $5 OPERATOR(pg_catalog.-) 1) i"
-	" CROSS JOIN LATERAL (SELECT $4 OPERATOR(pg_catalog.+) pg_catalog.floor(i OPERATOR(pg_catalog.*) $6)::pg_catalog.int8 AS run_id) s"
+	" CROSS JOIN LATERAL (SELECT i::pg_catalog.float8 OPERATOR(pg_catalog.*) 0.6180339887498949 AS part) g"
+	" CROSS JOIN LATERAL (SELECT $4 OPERATOR(pg_catalog.+) pg_catalog.floor((i::pg_catalog.float8 OPERATOR(pg_catalog.+) g.part"
+	"  OPERATOR(pg_catalog.-) pg_catalog.floor(g.part)) OPERATOR(pg_catalog.*) $6)::pg_catalog.int8 AS run_id) s"
 	" CROSS JOIN LATERAL ("
 	"  (SELECT p.task_id, p.owner, p.queue_id, p.source FROM taskly.pending_run p"
 	"   WHERE p.run_id OPERATOR(pg_catalog.=) s.run_id)"

@@ -44,7 +44,7 @@ extern void load_store_read_backlog(int32 queue_id, bool all, TimestampTz now,
 
 /*
  * Runs that were queued in the last LOAD_WINDOW_US, but for those that schedules
- * make. Of more than 2000 in the database, so many are looked at, evenly spread.
+ * make. Of more than 2000 in the database, so many are looked at, spread over all.
  */
 extern void load_store_read_arrivals(int32 queue_id, bool all, TimestampTz now,
 									 CountReceiver receive, void *arg);
