@@ -24,7 +24,7 @@
 #define RUNS_MAX	64			/* of one task that are not over */
 #define HORIZON		400
 #define NEVER		INT64CONST(1000000)
-#define SETS		1500
+#define SETS		800
 
 /* Nobody interrupts. */
 volatile sig_atomic_t InterruptPending = false;
