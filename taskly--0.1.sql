@@ -849,6 +849,41 @@ CREATE FUNCTION taskly.simulate(
 LANGUAGE c STABLE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_simulate_v1';
 COMMENT ON FUNCTION taskly.simulate(timestamptz, timestamptz, integer, integer) IS 'Plays what schedules have due from since on and before until, through the code that dispatches, and runs nothing, also while all is paused; one row for each occurrence, in no order. Starts with idle workers and empty queues. A run takes the mean of its task''s latest 100 successful attempts, else what the last run took, else 100 ms; all of them succeed. workers, shell_runs: how many run at once, 1 to 1024; NULL: taskly.max_workers, taskly.max_shell_runs. Who sees all tasks gets all, with what they do to each other; others their own, as if there were no others. outcome: succeeded, timed_out, expired, cancelled, skipped, or queued, when its queue is paused. predicted_start, predicted_end, lateness (from scheduled_for to the start): NULL when it does not start. overlapping: an earlier run of the task was not over. misses_deadline: it is not over at its deadline. Errors: 22004 since or until is null; 22023 one of them is infinite, or since is not the earlier, or a number is out of range; 54000 more than 1000000 occurrences; 55000 the tasks of the database are parked.';
+
+CREATE FUNCTION taskly.schedulability(
+	queue text,
+	safety double precision DEFAULT 1.0
+) RETURNS TABLE (
+	scope text,
+	task_id bigint,
+	task text,
+	owner regrole,
+	algorithm text,
+	workers integer,
+	period interval,
+	deadline interval,
+	runs bigint,
+	duration_max interval,
+	duration_mean interval,
+	wcet interval,
+	utilisation double precision,
+	bound double precision,
+	hyperbolic double precision,
+	blocking interval,
+	response_time interval,
+	arrival_rate double precision,
+	load double precision,
+	backlog bigint,
+	backlog_work interval,
+	drain_time interval,
+	deadline_misses bigint,
+	verdict text,
+	test text,
+	reason text
+)
+LANGUAGE c STABLE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_schedulability_v1';
+COMMENT ON FUNCTION taskly.schedulability(text, double precision) IS 'Whether the tasks of a queue will meet their deadlines, by the tests of real-time scheduling theory, and whether its workers keep up: a row for each task (scope task), one for runs without a task (submitted), if there are any, and one for the queue. Durations are those of the latest 1000 attempts of each task: history, no bound. safety, 1 to 1000: the longest is multiplied by it. workers: the queue''s max_running or taskly.max_workers (of shell runs taskly.max_shell_runs), whichever is less. period: shortest time between two occurrences. deadline: as the task has it; without one, rate-monotonic tasks are tested against their period. wcet: what the tests take for the longest run: duration_max times safety, but not more than the task''s timeout. utilisation: wcet per period; the queue''s is the sum. bound: of Liu and Layland on the queue''s utilisation (rate_monotonic), 1 (edf), or the one for several workers; hyperbolic: the product of utilisations + 1, which is to be 2 at most. These two do not know of blocking; the verdict does. blocking: the longest that runs which are urgent less can hold up a run. response_time: the worst from due to end. arrival_rate: runs per second, by the schedule and what was enqueued in the last hour. load: arrival rate times mean duration per worker. backlog, backlog_work, drain_time: runs that are due and not over, the work they are, and when it will be done; NULL: never at this load. deadline_misses: of the runs measured. verdict: guaranteed, not guaranteed or infeasible; NULL: the task is paused or over; test: what says so; reason: why it is no guarantee. Who sees all tasks gets all; others their own, without a guarantee when there are tasks of others. Errors: 22004 an argument is null; 42704 no such queue; 22023 safety is out of range.';
 -- END schedules
 
 /* ------------------------------------------------------------------------
@@ -1574,7 +1609,7 @@ FROM (
 		pg_catalog.avg(s.lateness) AS lateness_mean,
 		pg_catalog.percentile_cont('{0.50,0.95,0.99}'::double precision[])
 			WITHIN GROUP (ORDER BY s.lateness) AS lateness,
-		pg_catalog.count(*) FILTER (WHERE f.is_final AND f.finished_at OPERATOR(pg_catalog.>) f.deadline_at) AS deadline_misses,
+		pg_catalog.count(*) FILTER (WHERE f.is_final AND (f.status OPERATOR(pg_catalog.=) 'expired' OR f.finished_at OPERATOR(pg_catalog.>) f.deadline_at)) AS deadline_misses,
 		pg_catalog.min(f.finished_at) AS since
 	FROM taskly.finished_run f
 		CROSS JOIN LATERAL (

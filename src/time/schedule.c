@@ -10,14 +10,12 @@
 #include "time/civil.h"
 #include "time/schedule.h"
 
-#define PERIOD_SAMPLES	64		/* instants looked at for a cron's period */
 #define LAST_SECOND		(END_TIMESTAMP / USECS_PER_SEC - 1)
 
 static TimestampTz next_every(const Schedule *schedule, TimestampTz anchor, TimestampTz after);
 static TimestampTz next_after_finish(const Schedule *schedule,
 									 TimestampTz finish, TimestampTz after);
 static TimestampTz next_cron(const Schedule *schedule, TimestampTz after);
-static int64 shortest_gap(const Cron *cron);
 
 void
 schedule_free(Schedule *schedule)
@@ -81,33 +79,4 @@ next_cron(const Schedule *schedule, TimestampTz after)
 										 floor_divide(after, USECS_PER_SEC), LAST_SECOND);
 
 	return next == CIVIL_NEVER ? DT_NOEND : next * USECS_PER_SEC;
-}
-
-int64
-schedule_period_us(const Schedule *schedule)
-{
-	if (schedule->kind == SCHEDULE_EVERY && schedule_has_windows(schedule))
-		return window_shortest_us(&schedule->window, schedule->period.us);
-	if (schedule->kind == SCHEDULE_EVERY)
-		return period_us(&schedule->period);
-	if (schedule->kind == SCHEDULE_CRON)
-		return shortest_gap(&schedule->cron) * USECS_PER_SEC;
-	return 0;
-}
-
-/* From 2000-01-01 on, which is day 0: always the same for the same schedule. */
-static int64
-shortest_gap(const Cron *cron)
-{
-	int64		previous = cron_next(cron, -1);
-	int64		shortest = PG_INT64_MAX;
-
-	for (int i = 0; i < PERIOD_SAMPLES; i++)
-	{
-		int64		next = cron_next(cron, previous);
-
-		shortest = Min(shortest, next - previous);
-		previous = next;
-	}
-	return shortest;
 }

@@ -85,13 +85,6 @@ extern TimestampTz schedule_next(const Schedule *schedule,
 extern int64 schedule_count(const Schedule *schedule, TimestampTz anchor,
 							TimestampTz after, TimestampTz until);
 
-/*
- * Shortest time between two instants, in microseconds: of SCHEDULE_EVERY the
- * period, with months of 30 days and days of 24 hours, or what windows leave of
- * it; of SCHEDULE_CRON as found in the first instants of a fixed year; else 0.
- */
-extern int64 schedule_period_us(const Schedule *schedule);
-
 /* For SCHEDULE_EVERY: does it recur in windows? Else it recurs on this grid. */
 static inline bool
 schedule_has_windows(const Schedule *schedule)

@@ -76,4 +76,23 @@ extern int64 timetable_count(const Timetable *timetable, TimestampTz after,
 extern TimestampTz timetable_last_n(const Timetable *timetable, TimestampTz first,
 									TimestampTz until, int64 n);
 
+/* --- of any timetable ----------------------------------------------- */
+
+/*
+ * The shortest time between two occurrences, in microseconds: the period of
+ * rate-monotonic scheduling. 0: there never are two. Exact for fixed intervals.
+ * Of others it is what the first 512 occurrences show (28 years of them, or 16 if
+ * they are rarer), and those at the clock changes of the first year: real time, so
+ * that a day on which clocks go forward is 23 hours. Of "after finish" the interval,
+ * which is the least there can be. Takes a fraction of a millisecond.
+ */
+extern int64 timetable_shortest_gap(const Timetable *timetable);
+
+/*
+ * The mean time between two occurrences, in microseconds: of the first 512, or of a
+ * year when there are more. Of "after finish" the interval, to which the length of
+ * a run is to be added. 0: there never are two.
+ */
+extern int64 timetable_mean_gap(const Timetable *timetable);
+
 #endif							/* TASKLY_TIMETABLE_H */

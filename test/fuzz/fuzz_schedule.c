@@ -23,7 +23,7 @@
 
 #include "time/backoff.h"
 #include "time/explain.h"
-#include "time/schedule.h"
+#include "time/timetable.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
 
@@ -62,6 +62,24 @@ check_error(const ScheduleError *error)
 	}
 }
 
+/* No gap is shorter than what is said to be the shortest. */
+static void
+check_gaps(const Schedule *schedule, TimestampTz anchor)
+{
+	Timetable	timetable = {*schedule, anchor, DT_NOBEGIN, DT_NOEND};
+	int64		shortest = timetable_shortest_gap(&timetable);
+	TimestampTz at = timetable_next(&timetable, DT_NOBEGIN, DT_NOBEGIN);
+
+	promise(shortest >= 0 && timetable_mean_gap(&timetable) >= 0);
+	for (int i = 0; i < 10 && timetable_recurs(&timetable) && at != DT_NOEND; i++)
+	{
+		TimestampTz next = timetable_next_after(&timetable, at);
+
+		promise(next == DT_NOEND || (shortest > 0 && next - at >= shortest));
+		at = next;
+	}
+}
+
 static void
 check_schedule(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
 {
@@ -69,7 +87,7 @@ check_schedule(const Schedule *schedule, TimestampTz anchor, TimestampTz after)
 
 	int64		count = 0;
 
-	promise(schedule_period_us(schedule) >= 0);
+	check_gaps(schedule, anchor);
 	/* Rules are counted by periods: all of time has too many of them for a fuzzer. */
 	if (after % 64 == 0 && schedule->kind != SCHEDULE_RULE)
 		promise(schedule_count(schedule, anchor, DT_NOBEGIN, DT_NOEND) >= 0);

@@ -376,50 +376,6 @@ test_kinds(void)
 	ok(schedule_next(&every, 0, END_TIMESTAMP - 2) == DT_NOEND, "and it ends with time");
 }
 
-static void
-test_periods(void)
-{
-	static const struct
-	{
-		const char *text;
-		int64		expected;
-	}			cases[] = {
-		{"every 90 s", 90 * SECOND},
-		{"every 2 months", 60 * USECS_PER_DAY},
-		{"every 1 year 1 day 1 s", 361 * USECS_PER_DAY + SECOND},
-		{"* * * * *", 60 * SECOND},
-		{"* * * * * *", SECOND},
-		{"*/7 * * * *", 240 * SECOND},
-		{"*/7 * * * * *", 4 * SECOND},
-		{"0 9,17 * * 1-5", 8 * HOUR * SECOND},
-		{"0 9 * * 1,3", 2 * USECS_PER_DAY},
-		{"0 0 1 * *", 28 * USECS_PER_DAY},
-		{"0 0 29 2 *", 1461 * USECS_PER_DAY},
-		{"59,0 23,0 * * *", 60 * SECOND},
-		{"every 5 minutes between 09:00 and 17:00", 300 * SECOND},
-		{"every 10 hours between 09:00 and 17:00", USECS_PER_DAY},
-		{"every 10 hours between 09:00 and 17:00 on mon", 7 * USECS_PER_DAY},
-		{"every 7 hours on mon-fri", 3 * HOUR * SECOND},
-		{"every 7 hours on mon,wed,fri", 7 * HOUR * SECOND},
-		{"every 6 hours between 00:00 and 24:00", 6 * HOUR * SECOND},
-		{"every 25 min between 09:00 and 08:59", 900 * SECOND},
-		{"every 3 days on weekdays", 3 * USECS_PER_DAY},
-		{"90 s after finish", 0},
-		{"2000-01-02 00:00", 0},
-		{"@reboot", 0}
-	};
-
-	for (int i = 0; i < (int) lengthof(cases); i++)
-	{
-		Schedule	schedule = parse(cases[i].text, &utc);
-		int64		found = schedule_period_us(&schedule);
-
-		ok(found == cases[i].expected, "period of \"%s\" is %lld us", cases[i].text, (long long) cases[i].expected);
-		if (found != cases[i].expected)
-			printf("# found %lld\n", (long long) found);
-	}
-}
-
 /* A loop over what lies between would take hours. */
 static void
 test_speed(void)
@@ -447,7 +403,6 @@ main(void)
 	test_grid_in_zone();
 	test_ends();
 	test_kinds();
-	test_periods();
 	test_speed();
 	return tap_done();
 }
