@@ -208,7 +208,10 @@ CREATE TABLE taskly.pending_run (
 	retry_on text[],
 	never_on text[],
 	on_lost text,
-	on_failure text
+	on_failure text,
+	snoozes integer,
+	last_sqlstate text,
+	last_message text
 ) WITH (fillfactor = 90, autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_scale_factor = 0.05,
 	autovacuum_vacuum_threshold = 10000, vacuum_truncate = false);
 ALTER SEQUENCE taskly.run_run_id_seq OWNED BY taskly.pending_run.run_id;
@@ -222,6 +225,8 @@ COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for
 COMMENT ON COLUMN taskly.pending_run.attempt IS 'attempts that are over (for a shell or autocommit run that is started: begun)';
 COMMENT ON COLUMN taskly.pending_run.started_at IS 'durable start mark of a shell or autocommit attempt; NULL while it waits';
 COMMENT ON COLUMN taskly.pending_run.incarnation IS 'which start of which server made the start mark';
+COMMENT ON COLUMN taskly.pending_run.snoozes IS 'how often the run has asked to come again later; NULL: never';
+COMMENT ON COLUMN taskly.pending_run.last_message IS 'beginning of the error of its last attempt that failed, NULL: none has; last_sqlstate is its code';
 COMMENT ON COLUMN taskly.pending_run.command IS 'command, kind, atomic, timeout and retry policy are set for runs without a task only; others follow their task';
 
 /* The pending row as it was at the end of an attempt, and the outcome. */
@@ -255,6 +260,9 @@ CREATE TABLE taskly.finished_run (
 	never_on text[],
 	on_lost text,
 	on_failure text,
+	snoozes integer,
+	last_sqlstate text,
+	last_message text,
 	slot smallint NOT NULL,
 	is_final boolean NOT NULL,
 	picked_at timestamptz,
@@ -793,6 +801,41 @@ AS 'MODULE_PATHNAME', 'taskly_wait_v1';
 COMMENT ON FUNCTION taskly.wait(bigint, interval)
 	IS 'Waits until a run is over and returns its final status; NULL when timeout has passed.';
 
+CREATE FUNCTION taskly.wait(
+	run_ids bigint[],
+	timeout interval DEFAULT NULL,
+	any_of boolean DEFAULT false
+) RETURNS TABLE (
+	run_id bigint,
+	status text
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_wait_many_v1';
+COMMENT ON FUNCTION taskly.wait(bigint[], interval, boolean)
+	IS 'Waits until all of the runs are over, or with any_of the first of them: a row for each element, in the same order, with its final status; NULL of one that is not over. Errors: 22004 run_ids or one of them is null; 22023 timeout is negative; 42704 there is no such run, or it is not the caller''s to see; 55000 one is the calling run, or was made by this transaction.';
+
+CREATE FUNCTION taskly.snooze(delay interval) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_snooze_v1';
+COMMENT ON FUNCTION taskly.snooze(interval)
+	IS 'Called by a run: when its command has succeeded, the run is not over, but due again after delay, counted from then. Its effects stay, it costs no attempt and leaves no row in history. The last call counts; one that is rolled back does not. A deadline goes on: the run expires at it. Errors: 22004 delay is null; 22023 it is negative, or longer than 100 years; 54000 the run has snoozed 1000000 times; 55000 outside of a run.';
+
+CREATE FUNCTION taskly.set_progress(
+	done bigint,
+	total bigint DEFAULT NULL,
+	note text DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_set_progress_v1';
+COMMENT ON FUNCTION taskly.set_progress(bigint, bigint, text)
+	IS 'Called by a run: what progress_done, progress_total and progress_note of taskly.runs show from now on, before any commit, until it is over. A note is cut to 200 bytes. Errors: 22004 done is null; 22023 a number is negative, or done is more than total; 55000 outside of a run.';
+
+CREATE FUNCTION taskly.set_result(result jsonb) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_set_result_v1';
+COMMENT ON FUNCTION taskly.set_result(jsonb)
+	IS 'Called by a run: sets the result that it has when it succeeds, instead of the first row of its command; NULL: none. The last call counts; one that is rolled back does not. Errors: 54000 it is longer than 64 kB; 55000 outside of a run.';
+
 CREATE FUNCTION taskly.current_run(
 	OUT run_id bigint,
 	OUT task text,
@@ -883,7 +926,10 @@ CREATE FUNCTION taskly.running_runs(
 	OUT pid integer,
 	OUT picked_at timestamptz,
 	OUT started_at timestamptz,
-	OUT stuck boolean
+	OUT stuck boolean,
+	OUT progress_done bigint,
+	OUT progress_total bigint,
+	OUT progress_note text
 ) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME', 'taskly_running_runs_v1';
@@ -1104,6 +1150,7 @@ SELECT
 	END AS status,
 	COALESCE(a.attempt, p.attempt) AS attempt,
 	COALESCE(p.max_attempts, t.max_attempts) AS max_attempts,
+	COALESCE(p.snoozes, 0) AS snoozes,
 	p.scheduled_for,
 	p.due_at,
 	p.queued_at,
@@ -1117,11 +1164,14 @@ SELECT
 	COALESCE(p.timeout, t.timeout) AS timeout,
 	CASE WHEN a.run_id IS NOT NULL THEN n.node END AS node,
 	COALESCE(a.pid, p.pid) AS pid,
+	a.progress_done,
+	a.progress_total,
+	a.progress_note,
 	NULL::bigint AS rows,
 	NULL::integer AS exit_code,
 	NULL::text AS tag,
-	NULL::text AS sqlstate,
-	NULL::text AS message,
+	p.last_sqlstate AS sqlstate,
+	p.last_message AS message,
 	NULL::text AS detail,
 	NULL::text AS hint,
 	NULL::text AS context,
@@ -1154,6 +1204,7 @@ SELECT
 	f.status,
 	f.attempt,
 	COALESCE(f.max_attempts, t.max_attempts),
+	COALESCE(f.snoozes, 0),
 	f.scheduled_for,
 	f.due_at,
 	f.queued_at,
@@ -1166,6 +1217,9 @@ SELECT
 	COALESCE(f.timeout, t.timeout),
 	NULL::text,
 	f.pid,
+	NULL::bigint,
+	NULL::bigint,
+	NULL::text,
 	f.rows,
 	f.exit_code,
 	f.tag,
@@ -1200,8 +1254,9 @@ COMMENT ON COLUMN taskly.runs.source IS 'who made it: schedule, backfill, enqueu
 COMMENT ON COLUMN taskly.runs.status IS 'scheduled, queued, retrying, running, or how it ended';
 COMMENT ON COLUMN taskly.runs.attempt IS 'attempts until now, a running one included';
 COMMENT ON COLUMN taskly.runs.max_attempts IS 'attempts that it has';
+COMMENT ON COLUMN taskly.runs.snoozes IS 'how often it has asked, by taskly.snooze(), to come again later';
 COMMENT ON COLUMN taskly.runs.scheduled_for IS 'when it was due at first';
-COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt';
+COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt or a snooze';
 COMMENT ON COLUMN taskly.runs.queued_at IS 'when it was made';
 COMMENT ON COLUMN taskly.runs.picked_at IS 'when the scheduler handed it to a process';
 COMMENT ON COLUMN taskly.runs.started_at IS 'when its last attempt started';
@@ -1212,17 +1267,20 @@ COMMENT ON COLUMN taskly.runs.deadline IS 'instant by which it must have started
 COMMENT ON COLUMN taskly.runs.timeout IS 'longest time of an attempt';
 COMMENT ON COLUMN taskly.runs.node IS 'server that executes it; NULL while nobody does';
 COMMENT ON COLUMN taskly.runs.pid IS 'process that executes or executed it';
+COMMENT ON COLUMN taskly.runs.progress_done IS 'how much is done, as the run has said by taskly.set_progress(); NULL when it is over';
+COMMENT ON COLUMN taskly.runs.progress_total IS 'of how much';
+COMMENT ON COLUMN taskly.runs.progress_note IS 'what it says to that';
 COMMENT ON COLUMN taskly.runs.rows IS 'rows that its last statement returned or changed';
 COMMENT ON COLUMN taskly.runs.exit_code IS 'of a shell command';
 COMMENT ON COLUMN taskly.runs.tag IS 'command tag of its last statement';
-COMMENT ON COLUMN taskly.runs.sqlstate IS 'code of its error';
-COMMENT ON COLUMN taskly.runs.message IS 'message of its error';
+COMMENT ON COLUMN taskly.runs.sqlstate IS 'code of its error; before it is over, of its last attempt that failed';
+COMMENT ON COLUMN taskly.runs.message IS 'message of its error; before it is over, of its last attempt that failed';
 COMMENT ON COLUMN taskly.runs.detail IS 'detail of its error';
 COMMENT ON COLUMN taskly.runs.hint IS 'hint of its error';
 COMMENT ON COLUMN taskly.runs.context IS 'context of its error';
 COMMENT ON COLUMN taskly.runs.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
 COMMENT ON COLUMN taskly.runs.output_bytes IS 'how much it printed';
-COMMENT ON COLUMN taskly.runs.result IS 'what it returned';
+COMMENT ON COLUMN taskly.runs.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or more than 64 kB';
 COMMENT ON COLUMN taskly.runs.stuck IS 'whether it did not stop when it was told to';
 
 CREATE VIEW taskly.attempts WITH (security_barrier) AS
@@ -1287,7 +1345,7 @@ COMMENT ON COLUMN taskly.attempts.hint IS 'hint of its error';
 COMMENT ON COLUMN taskly.attempts.context IS 'context of its error';
 COMMENT ON COLUMN taskly.attempts.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
 COMMENT ON COLUMN taskly.attempts.output_bytes IS 'how much it printed';
-COMMENT ON COLUMN taskly.attempts.result IS 'what it returned';
+COMMENT ON COLUMN taskly.attempts.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or more than 64 kB';
 
 CREATE VIEW taskly.failures WITH (security_barrier) AS
 SELECT

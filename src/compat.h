@@ -117,16 +117,17 @@ update_row(Relation rel, ItemPointer ctid, TupleTableSlot *slot,
 	return result;
 }
 
-/* Run a portal to its end and throw its rows away. */
+/* Run a portal to its end; rows of what it was made for go to a receiver. */
 static inline void
-run_portal(Portal portal, bool is_top_level, QueryCompletion *completion)
+run_portal(Portal portal, bool is_top_level, DestReceiver *receiver,
+		   QueryCompletion *completion)
 {
 #if PG_VERSION_NUM >= 180000
 	(void) PortalRun(portal, FETCH_ALL, is_top_level,
-					 None_Receiver, None_Receiver, completion);
+					 receiver, None_Receiver, completion);
 #else
 	(void) PortalRun(portal, FETCH_ALL, is_top_level, true,
-					 None_Receiver, None_Receiver, completion);
+					 receiver, None_Receiver, completion);
 #endif
 }
 

@@ -60,16 +60,15 @@ begin_attempt(RunningRun *run)
 static void
 execute_statements(RunningRun *run)
 {
-	CommandResult result = {-1, NULL};
+	CommandResult result;
 
+	command_result_init(&result, run->context);
 	session_commits_wait(true);
 	session_allow_cancel(true);
 	command_run_autocommit(run->definition.command, run->args, &result);
 	session_allow_cancel(false);
 	session_stop_timer();
-	run->end.status = RUN_SUCCEEDED;
-	run->end.rows = result.rows;
-	run->end.tag = result.tag;
+	running_succeeded(run, &result);
 }
 
 /* Statements that have committed stay committed: no attempt is undone. */

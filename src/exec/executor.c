@@ -38,6 +38,7 @@
 #include "server/current_run.h"
 #include "server/database.h"
 #include "server/rights.h"
+#include "server/run_request.h"
 #include "server/txn.h"
 
 /* A run that fails to serialize is run again at once, this often. */
@@ -107,6 +108,9 @@ running_show(RunningRun *run)
 	current.task = run->definition.task_name;
 	current.attempt = run->attempt;
 	current.scheduled_for = run_time(&run->row, RUN_COL_SCHEDULED_FOR);
+	current.snoozes = run_is_null(&run->row, RUN_COL_SNOOZES) ? 0 :
+		run_int32(&run->row, RUN_COL_SNOOZES);
+	current.activity = my_slot;
 	if (run->args != (Datum) 0)
 		current.args = JsonbToCString(NULL, &DatumGetJsonbP(run->args)->root,
 									  VARSIZE_ANY_EXHDR(DatumGetPointer(run->args)));
@@ -176,25 +180,55 @@ kind_of_claim(ClaimResult claim)
 	}
 }
 
+/* It has ended well: its outcome, or its row anew if it comes again. */
 static void
-record_history(RunningRun *run)
+record_end(RunningRun *run)
 {
 	run_end_finish(&run->end);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	history_store_insert(&run->row, &run->end,
-						 database_history_slot(database_my_entry()));
+	if (run->end.snooze_us >= 0)
+	{
+		outcome_snooze(&run->row, &run->end);
+		run_store_insert(&run->row, 1);
+	}
+	else
+	{
+		run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
+		history_store_insert(&run->row, &run->end,
+							 database_history_slot(database_my_entry()));
+	}
 	PopActiveSnapshot();
+}
+
+void
+running_succeeded(RunningRun *run, const CommandResult *result)
+{
+	run->end.status = RUN_SUCCEEDED;
+	run->end.rows = result->rows;
+	run->end.tag = result->tag;
+	if (!run_request_result(&run->end.result))
+	{
+		run->end.result = result->receiver.value;
+		if (result->receiver.is_too_large)
+			run->end.message = "the result was not kept: it is longer than 64 kB";
+	}
+	/* A cancel that came too late for its command is in time for the next one. */
+	if (run_request_delay(&run->end.snooze_us) && activity_is_cancelled(my_slot))
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("run was cancelled")));
 }
 
 /* The command in its own level of settings, up to the outcome's row. */
 static void
 execute_claimed(RunningRun *run)
 {
-	CommandResult result = {-1, NULL};
+	CommandResult result;
 	int			nest_level;
 	int			asked_synchronous_commit;
 
 	running_show(run);
+	command_result_init(&result, run->context);
 	nest_level = NewGUCNestLevel();
 	command_run_atomic(run->definition.command, run->args, &result);
 	session_settle();
@@ -203,11 +237,8 @@ execute_claimed(RunningRun *run)
 	session_allow_cancel(false);
 	session_stop_timer();
 
-	run->end.status = RUN_SUCCEEDED;
-	run->end.rows = result.rows;
-	run->end.tag = result.tag;
-	run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
-	record_history(run);
+	running_succeeded(run, &result);
+	record_end(run);
 
 	/* A command that asked for a commit that waits gets one. */
 	if (asked_synchronous_commit > SYNCHRONOUS_COMMIT_OFF)
@@ -325,6 +356,8 @@ record_attempt(RunningRun *run)
 			run_row_set(&row, RUN_COL_ATTEMPT,
 						Int32GetDatum(run_int32(&row, RUN_COL_ATTEMPT) + 1));
 		run_end_finish(&run->end);
+		if (run->end.status == RUN_CANCELLED && activity_is_cancelled(my_slot))
+			outcome_name_canceller(&run->end, my_slot);
 		claim = outcome_record(&row, &run->definition, &run->end,
 							   run->assignment->consecutive_failures + 1);
 	}
@@ -422,6 +455,11 @@ end_unstarted(RunningRun *run, NextStep step)
 			/* Its task was altered: the scheduler has to hear of it first. */
 			run->outcome->kind = OUTCOME_LOOK_AGAIN;
 			break;
+		case STEP_CANCEL:
+			run->outcome->kind = executor_end_run(run_id, NULL, RUN_CANCELLED, "57014",
+												  "run was cancelled", NULL,
+												  failures, run->outcome);
+			break;
 		case STEP_EXPIRE:
 			run->outcome->kind = executor_end_run(run_id, &run->ctid, RUN_EXPIRED,
 												  "57014", "deadline passed before the start",
@@ -490,7 +528,9 @@ executor_run(const Assignment *assignment, Outcome *outcome)
 		end_unstarted(&run, step);
 
 	running_hide();
-	activity_end(my_slot);
+	/* A cancel that came too late for this attempt is in time for the next one. */
+	if (activity_end(my_slot) && outcome->kind == OUTCOME_LOOK_AGAIN)
+		end_unstarted(&run, STEP_CANCEL);
 	session_clean();
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(run_context);

@@ -57,6 +57,15 @@ extern void run_end_finish(RunEnd *end);
 extern ClaimResult outcome_record(RunRow *row, const RunDefinition *definition,
 								  RunEnd *end, int consecutive_failures);
 
+/*
+ * Make of the row of a run that has asked for it (end->snooze_us) one that waits
+ * again; whoever has it in his hands writes it, instead of an outcome.
+ */
+extern void outcome_snooze(RunRow *row, RunEnd *end);
+
+/* In a transaction: the message of a cancelled run says who has cancelled it. */
+extern void outcome_name_canceller(RunEnd *end, int activity);
+
 /* The outcome of a run that is over, or tried again, for the scheduler. */
 extern void outcome_fill(Outcome *outcome, const RunEnd *end);
 

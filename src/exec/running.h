@@ -10,6 +10,7 @@
 #define TASKLY_RUNNING_H
 
 #include "taskly.h"
+#include "exec/command.h"
 #include "exec/outcome.h"
 #include "server/slot.h"
 #include "utils/palloc.h"
@@ -23,6 +24,7 @@ typedef enum NextStep
 	STEP_NOT_OURS,				/* it is a shell run now */
 	STEP_EXPIRE,
 	STEP_DENY,
+	STEP_CANCEL,				/* what is left of it */
 	STEP_END_WITHOUT_TASK
 } NextStep;
 
@@ -50,6 +52,12 @@ extern bool running_is_expired(const RunningRun *run);
 
 /* Publish the run in shared memory, to its own command, and start its timer. */
 extern void running_show(RunningRun *run);
+
+/*
+ * The command has succeeded: what it returned, and what it has asked for. An
+ * error when it is to come again and was cancelled meanwhile.
+ */
+extern void running_succeeded(RunningRun *run, const CommandResult *result);
 
 /* What an error means for the run's end; false: nothing, run it again. */
 extern bool running_judge_error(RunningRun *run, ErrorData *error);

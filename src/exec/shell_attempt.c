@@ -244,6 +244,9 @@ shell_attempt_record(ShellAttempt *attempt, Outcome *outcome)
 
 	txn_begin("taskly: record shell run");
 	kind = lock_our_row(attempt, &row);
+	if (kind == OUTCOME_ENDED && attempt->end.status == RUN_CANCELLED &&
+		activity_is_cancelled(attempt->assignment.activity))
+		outcome_name_canceller(&attempt->end, attempt->assignment.activity);
 	if (kind == OUTCOME_ENDED &&
 		outcome_record(&row, &attempt->definition, &attempt->end,
 					   attempt->assignment.consecutive_failures + 1) != CLAIM_OK)

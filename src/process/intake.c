@@ -320,7 +320,7 @@ queue_of(const RunRow *row)
 static bool
 is_prepared_run(const RunRow *row)
 {
-	return run_int32(row, RUN_COL_ATTEMPT) == 0 &&
+	return run_int32(row, RUN_COL_ATTEMPT) == 0 && run_is_null(row, RUN_COL_SNOOZES) &&
 		run_time(row, RUN_COL_DUE_AT) > run_time(row, RUN_COL_QUEUED_AT) &&
 		strcmp(run_row_text(row, RUN_COL_SOURCE), RUN_SOURCE_SCHEDULE) == 0;
 }
@@ -349,7 +349,8 @@ put_run(const RunRow *row, QueuePlan *queue)
 	run.is_shell = is_shell_run(row, run.task_id);
 	run.is_suspect = run_int32(row, RUN_COL_CRASHES) > 0;
 	run.is_serial = is_serial_run(row, run.task_id);
-	run.is_retry = run_int32(row, RUN_COL_ATTEMPT) > 0;
+	run.is_retry = run_int32(row, RUN_COL_ATTEMPT) > 0 ||
+		!run_is_null(row, RUN_COL_SNOOZES);
 	ready_put(queue, &run, reading_at);
 }
 

@@ -26,6 +26,7 @@ typedef struct PendingCancel
 {
 	int			activity;
 	int64		run_id;
+	Oid			role;			/* who asked */
 	int			level;			/* of the transaction that asked; never falls along the list */
 } PendingCancel;
 
@@ -109,6 +110,7 @@ wake_to_cancel(int activity, int64 run_id)
 	pending.any = true;
 	cancel_list[pending.cancels].activity = activity;
 	cancel_list[pending.cancels].run_id = run_id;
+	cancel_list[pending.cancels].role = GetUserId();
 	cancel_list[pending.cancels].level = GetCurrentTransactionNestLevel();
 	pending.cancels++;
 }
@@ -151,7 +153,8 @@ hand_over(void)
 	if (!pending.everything && pending.ranges > 0)
 		database_push_news(run_news, pending.ranges);
 	for (int i = 0; i < pending.cancels; i++)
-		(void) activity_cancel(cancel_list[i].activity, cancel_list[i].run_id);
+		(void) activity_cancel(cancel_list[i].activity, cancel_list[i].run_id,
+							   cancel_list[i].role);
 	if (pending.cancels > 0)
 		database_wake_my_scheduler();
 }

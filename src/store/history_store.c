@@ -70,6 +70,8 @@ fill_end(FinishedRow *row, const RunEnd *end, int slot)
 	set_text(row, FINISHED_COL_HINT, end->hint);
 	set_text(row, FINISHED_COL_CONTEXT, end->context);
 	set_text(row, FINISHED_COL_OUTPUT, end->output);
+	if (end->result != (Datum) 0)
+		set_value(row, FINISHED_COL_RESULT, end->result);
 }
 
 static Relation
@@ -91,6 +93,8 @@ history_store_insert(const RunRow *run, const RunEnd *end, int slot)
 	memset(row.nulls, true, sizeof(row.nulls));
 	memcpy(row.values, run->values, sizeof(run->values));
 	memcpy(row.nulls, run->nulls, sizeof(run->nulls));
+	/* Of an earlier attempt, which has a row of its own. */
+	row.nulls[RUN_COL_LAST_SQLSTATE - 1] = row.nulls[RUN_COL_LAST_MESSAGE - 1] = true;
 	fill_end(&row, end, slot);
 
 	relation_writer_open(&writer, rel);
@@ -102,6 +106,16 @@ history_store_insert(const RunRow *run, const RunEnd *end, int slot)
 /* ------------------------------------------------------------------------
  * Looking back
  * ------------------------------------------------------------------------ */
+
+/* For the case that it is tried again. */
+static void
+remember_error(RunRow *row, const Datum *values, const bool *nulls)
+{
+	if (!nulls[FINISHED_COL_SQLSTATE - 1])
+		run_row_set(row, RUN_COL_LAST_SQLSTATE, values[FINISHED_COL_SQLSTATE - 1]);
+	if (!nulls[FINISHED_COL_MESSAGE - 1])
+		run_row_set_error(row, TextDatumGetCString(values[FINISHED_COL_MESSAGE - 1]));
+}
 
 /* The latest final attempt of a run in one partition. */
 static bool
@@ -136,6 +150,7 @@ find_in_partition(int slot, int64 run_id, RunRow *row, TimestampTz *best,
 		*best = finished_at;
 		memcpy(row->values, values, sizeof(row->values));
 		memcpy(row->nulls, nulls, sizeof(row->nulls));
+		remember_error(row, values, nulls);
 		*status = TextDatumGetCString(values[FINISHED_COL_STATUS - 1]);
 	}
 	index_endscan(scan);

@@ -35,6 +35,8 @@ typedef struct RunEnd
 	const char *hint;
 	const char *context;
 	const char *output;
+	Datum		result;			/* jsonb; 0: none */
+	int64		snooze_us;		/* not over: it comes again so long after; -1: it is */
 } RunEnd;
 
 /*

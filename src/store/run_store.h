@@ -34,6 +34,9 @@ typedef struct RunRow
 extern void run_row_set(RunRow *row, int col, Datum value);
 extern void run_row_set_null(RunRow *row, int col);
 
+/* The beginning of an error message, for last_message. NULL: there is none. */
+extern void run_row_set_error(RunRow *row, const char *message);
+
 /* A text column in the current memory context, or NULL. */
 extern char *run_row_text(const RunRow *row, int col);
 

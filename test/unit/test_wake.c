@@ -54,6 +54,12 @@ GetCurrentTransactionNestLevel(void)
 	return level;
 }
 
+Oid
+GetUserId(void)
+{
+	return 10;
+}
+
 bool
 shmem_is_ready(void)
 {
@@ -96,7 +102,7 @@ database_push_news(const News *news, int count)
 }
 
 bool
-activity_cancel(int index, int64 run_id)
+activity_cancel(int index, int64 run_id, Oid role)
 {
 	cancelled[run_id]++;
 	return true;
