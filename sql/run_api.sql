@@ -258,7 +258,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT taskly.enqueue('run_api plain', run_at => '2099-01-01') AS id \gset
 SELECT pg_temp.error('SELECT taskly.wait(' || :id || ')') = format('55000: run %s cannot start before this transaction ends', :id) AS is_refused;
 ROLLBACK;
-SELECT e, pg_temp.error(format('SELECT taskly.wait(%s)', e)) FROM unnest(ARRAY['0', 'NULL', '0, ''-1 s''']) e;
+SELECT e, pg_temp.error(format('SELECT taskly.wait(%s)', e)) FROM unnest(ARRAY['0', 'NULL::bigint', '0, ''-1 s''']) e;
 
 --
 -- Rights: what belongs to another role is not there

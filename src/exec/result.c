@@ -26,7 +26,10 @@
 static void
 start_statement(DestReceiver *self, int operation, TupleDesc desc)
 {
-	((ResultReceiver *) self)->has_row = false;
+	ResultReceiver *receiver = (ResultReceiver *) self;
+
+	receiver->desc = desc;
+	receiver->has_row = false;
 }
 
 static void
@@ -109,17 +112,15 @@ is_too_long(Datum value, Form_pg_attribute column)
 }
 
 static bool
-is_nothing(TupleTableSlot *slot, int i)
+is_nothing(TupleTableSlot *slot, TupleDesc desc, int i)
 {
-	return slot->tts_isnull[i] ||
-		TupleDescAttr(slot->tts_tupleDescriptor, i)->atttypid == VOIDOID;
+	return slot->tts_isnull[i] || TupleDescAttr(desc, i)->atttypid == VOIDOID;
 }
 
 /* NULL: it would be too long. */
 static Jsonb *
-convert_row(TupleTableSlot *slot)
+convert_row(TupleTableSlot *slot, TupleDesc desc)
 {
-	TupleDesc	desc = slot->tts_tupleDescriptor;
 	JsonbParseState *state = NULL;
 	JsonbValue	item;
 	Jsonb	   *result;
@@ -131,7 +132,7 @@ convert_row(TupleTableSlot *slot)
 
 		set_string(&item, NameStr(column->attname), strlen(NameStr(column->attname)));
 		(void) pushJsonbValue(&state, WJB_KEY, &item);
-		if (is_nothing(slot, i))
+		if (is_nothing(slot, desc, i))
 			item.type = jbvNull;
 		else if (is_too_long(slot->tts_values[i], column))
 			return NULL;
@@ -144,11 +145,11 @@ convert_row(TupleTableSlot *slot)
 }
 
 static bool
-has_something(TupleTableSlot *slot)
+has_something(TupleTableSlot *slot, TupleDesc desc)
 {
-	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
+	for (int i = 0; i < desc->natts; i++)
 	{
-		if (!is_nothing(slot, i))
+		if (!is_nothing(slot, desc, i))
 			return true;
 	}
 	return false;
@@ -164,9 +165,9 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		return true;
 	receiver->has_row = true;
 	slot_getallattrs(slot);
-	if (!has_something(slot))
+	if (!has_something(slot, receiver->desc))
 		return true;
-	row = convert_row(slot);
+	row = convert_row(slot, receiver->desc);
 	receiver->is_too_large = row == NULL;
 	receiver->value = (Datum) 0;
 	if (row != NULL)

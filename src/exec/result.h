@@ -20,7 +20,8 @@ typedef struct ResultReceiver
 {
 	DestReceiver pub;
 	MemoryContext context;		/* lives as long as the run */
-	bool		has_row;		/* of the present statement */
+	TupleDesc	desc;			/* of the present statement: a row's own may lack names */
+	bool		has_row;		/* of it */
 	Datum		value;			/* jsonb; 0: none */
 	bool		is_too_large;	/* there was one that is longer than allowed */
 } ResultReceiver;
