@@ -1,4 +1,7 @@
 -- What a run says of itself, and waiting for several: errors, and who may.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS taskly;
+RESET client_min_messages;
 CREATE FUNCTION pg_temp.error(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	detail text;
@@ -46,7 +49,7 @@ SELECT taskly.submit($$SELECT taskly.snooze('1 s')$$) AS id \gset
 UPDATE taskly.pending_run SET snoozes = 1000000 WHERE run_id = :id;
 COMMIT;
 SELECT taskly.wait(:id, '30 s');
-SELECT sqlstate, replace(message, :'id', 'N') AS message, detail, hint, snoozes FROM taskly.runs WHERE run_id = :id;
+SELECT sqlstate, regexp_replace(message, 'run \d+', 'run N') AS message, detail, hint, snoozes FROM taskly.runs WHERE run_id = :id;
 
 -- Waiting for several
 SELECT taskly.submit('SELECT 1', run_at => '2099-01-01') AS later \gset
@@ -62,7 +65,7 @@ SELECT c, pg_temp.error(format('SELECT * FROM taskly.wait(%s)', c)) FROM unnest(
 	'''{0}''::bigint[]', '''{}''::bigint[], ''-1 s''']) c;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT taskly.submit('SELECT 1') AS id \gset
-SELECT replace(pg_temp.error(format('SELECT * FROM taskly.wait(ARRAY[%s, %s]::bigint[])', :a, :id)), :'id', 'N');
+SELECT regexp_replace(pg_temp.error(format('SELECT * FROM taskly.wait(ARRAY[%s, %s]::bigint[])', :a, :id)), 'run \d+', 'run N');
 -- What it has cancelled itself is over for it
 SELECT taskly.cancel(:later);
 SELECT run_id = :later AS is_later, status FROM taskly.wait(ARRAY[:later, :a]::bigint[], '0');
@@ -74,7 +77,7 @@ SELECT regexp_replace(:'said', 'run \d+', 'run N');
 CREATE ROLE run_inside_one LOGIN;
 GRANT USAGE ON SCHEMA taskly TO run_inside_one;
 SET ROLE run_inside_one;
-SELECT replace(pg_temp.error(format('SELECT * FROM taskly.wait(ARRAY[%s]::bigint[])', :a)), :'a', 'N');
+SELECT regexp_replace(pg_temp.error(format('SELECT * FROM taskly.wait(ARRAY[%s]::bigint[])', :a)), 'run \d+', 'run N');
 SELECT count(*) FROM taskly.running_runs();
 RESET ROLE;
 

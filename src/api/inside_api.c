@@ -37,9 +37,31 @@ calling_run(const char *call)
 	return run;
 }
 
+static void
+refuse_negative(const char *argument, int64 value)
+{
+	if (value < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be negative", argument)));
+}
+
 /* ------------------------------------------------------------------------
  * snooze
  * ------------------------------------------------------------------------ */
+
+/* Unlike other intervals it may be nothing: that lets those that wait go first. */
+static void
+check_delay(Interval *delay)
+{
+	Interval	nothing = {0};
+	int			sign = DatumGetInt32(DirectFunctionCall2(interval_cmp, IntervalPGetDatum(delay),
+														 IntervalPGetDatum(&nothing)));
+
+	refuse_negative("delay", sign);
+	if (sign > 0)
+		check_interval("delay", delay);
+}
 
 static void
 refuse_too_many_snoozes(const CurrentRun *run)
@@ -64,8 +86,7 @@ taskly_snooze_v1(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", "delay")));
 	delay = PG_GETARG_INTERVAL_P(0);
-	if (interval_to_us(delay) != 0)
-		check_interval("delay", delay);
+	check_delay(delay);
 	refuse_too_many_snoozes(run);
 	run_request_snooze(interval_to_us(delay));
 	PG_RETURN_VOID();
@@ -74,15 +95,6 @@ taskly_snooze_v1(PG_FUNCTION_ARGS)
 /* ------------------------------------------------------------------------
  * set_progress
  * ------------------------------------------------------------------------ */
-
-static void
-refuse_negative(const char *argument, int64 value)
-{
-	if (value < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not be negative", argument)));
-}
 
 /* Its beginning, without half a character. */
 static void

@@ -212,11 +212,7 @@ running_succeeded(RunningRun *run, const CommandResult *result)
 		if (result->receiver.is_too_large)
 			run->end.message = "the result was not kept: it is longer than 64 kB";
 	}
-	/* A cancel that came too late for its command is in time for the next one. */
-	if (run_request_delay(&run->end.snooze_us) && activity_is_cancelled(my_slot))
-		ereport(ERROR,
-				(errcode(ERRCODE_QUERY_CANCELED),
-				 errmsg("run was cancelled")));
+	(void) run_request_delay(&run->end.snooze_us);
 }
 
 /* The command in its own level of settings, up to the outcome's row. */
@@ -528,7 +524,7 @@ executor_run(const Assignment *assignment, Outcome *outcome)
 		end_unstarted(&run, step);
 
 	running_hide();
-	/* A cancel that came too late for this attempt is in time for the next one. */
+	/* A cancel that came too late for its command is in time for the next one. */
 	if (activity_end(my_slot) && outcome->kind == OUTCOME_LOOK_AGAIN)
 		end_unstarted(&run, STEP_CANCEL);
 	session_clean();

@@ -53,10 +53,7 @@ extern bool running_is_expired(const RunningRun *run);
 /* Publish the run in shared memory, to its own command, and start its timer. */
 extern void running_show(RunningRun *run);
 
-/*
- * The command has succeeded: what it returned, and what it has asked for. An
- * error when it is to come again and was cancelled meanwhile.
- */
+/* The command has succeeded: what it returned, and what it has asked for. */
 extern void running_succeeded(RunningRun *run, const CommandResult *result);
 
 /* What an error means for the run's end; false: nothing, run it again. */

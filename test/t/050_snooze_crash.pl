@@ -16,8 +16,9 @@ use Time::HiRes qw(usleep);
 my $node = new_node('main', q{
 max_worker_processes = 16
 taskly.max_workers = 3
+synchronous_commit = local
 restart_after_crash = on
-});
+}, allows_streaming => 1);
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION taskly;
@@ -86,6 +87,20 @@ is( $node->safe_psql('postgres', "SELECT attempt, snoozes FROM taskly.runs WHERE
 is( $node->safe_psql('postgres', "SELECT count(*), max(start) FROM effect WHERE run_id = $atomic"), '2|2',
 	'each start that has ended well has had its effect once');
 is($node->safe_psql('postgres', "SELECT taskly.cancel($asleep)"), 't', 'what snoozed can be cancelled');
+
+# A cancel that comes when the command has ended, and the snooze is being committed.
+{
+	$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");
+	$node->reload;
+	my $late = submit("SET synchronous_commit = on; INSERT INTO effect VALUES (current_setting('taskly.run_id')::bigint); SELECT taskly.snooze('1 hour')");
+	poll_ok($node, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'taskly worker' AND wait_event = 'SyncRep'},
+		'1', 'the commit of a run that snoozes waits for a standby');
+	is($node->safe_psql('postgres', "SELECT taskly.cancel($late)"), 't', 'the run is cancelled');
+	is(run_end($node, 'postgres', $late), 'cancelled', 'it does not come again');
+	is($node->safe_psql('postgres', "SELECT count(*) FROM effect WHERE run_id = $late"), '1', 'its effect has stayed');
+	$node->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+	$node->reload;
+}
 
 # The loop: somebody is killed again and again while runs snooze many times over.
 {
