@@ -52,7 +52,7 @@ SELECT taskly.submit($$DO 'BEGIN IF NOT EXISTS (SELECT FROM effect WHERE what = 
 SELECT is(ends(:id), 'succeeded', 'the last call counts, for one start');
 SELECT taskly.submit($$SELECT taskly.snooze('1 hour')$$, deadline => '500 ms') AS id \gset
 SELECT is(ends(:id), 'expired', 'a run that snoozes beyond its deadline expires');
-SELECT ok(finished_at - deadline BETWEEN '0' AND '5 s', 'when it has passed') FROM taskly.runs WHERE run_id = :id;
+SELECT ok(due_at = deadline AND finished_at - deadline BETWEEN '0' AND '5 s', 'when it has passed') FROM taskly.runs WHERE run_id = :id;
 SELECT taskly.submit($$INSERT INTO effect (what) SELECT 'args ' || length($1 ->> 0); SELECT snooze_until('args', 2, '0')$$,
 	args => (SELECT jsonb_build_array(string_agg(md5(n::text), '')) FROM generate_series(1, 20000) n)) AS id \gset
 SELECT is(ends(:id), 'succeeded', 'a run with long arguments comes again');
