@@ -137,7 +137,7 @@ running_hide(void)
 bool
 running_load(RunningRun *run)
 {
-	if (!definition_load(&run->row, &run->definition))
+	if (!definition_recall(&run->row, &run->definition))
 		return false;
 	run->attempt = run_int32(&run->row, RUN_COL_ATTEMPT) + 1;
 	run->args = run_is_null(&run->row, RUN_COL_ARGS) ? (Datum) 0 :

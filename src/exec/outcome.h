@@ -39,6 +39,13 @@ typedef struct RunDefinition
  */
 extern bool definition_load(const RunRow *row, RunDefinition *definition);
 
+/*
+ * The same for a process that executes one run after another: what it knows of a
+ * task is good until the task's row changes. Texts live at least as long as the
+ * current memory context is not reset.
+ */
+extern bool definition_recall(const RunRow *row, RunDefinition *definition);
+
 /* Fill the end of an attempt from an error. */
 extern void run_end_from_error(RunEnd *end, const ErrorData *error);
 extern void run_end_init(RunEnd *end, RunStatus status);

@@ -4,8 +4,8 @@
  *	  Where taskly's own objects are: the extension, its owner, its tables and
  *	  their columns, and the home that says whether they are at home.
  *
- * Nothing is cached across transactions: each look-up is a syscache hit, and an
- * extension may be dropped and made again at any time.
+ * An extension may be dropped and made again at any time: ids of relations are
+ * remembered only until the system catalogs change.
  *
  *-------------------------------------------------------------------------
  */

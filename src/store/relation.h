@@ -26,6 +26,12 @@ typedef struct RelationWriter
 extern void relation_writer_open(RelationWriter *writer, Relation rel);
 extern void relation_writer_close(RelationWriter *writer);
 
+/*
+ * The row at a remembered place, if the active snapshot sees one there: maybe
+ * another than the one that was remembered. The place may be gone (VACUUM FULL).
+ */
+extern bool relation_fetch(Relation rel, ItemPointer ctid, TupleTableSlot *slot);
+
 /* Values and nulls of all columns. */
 extern void relation_insert(RelationWriter *writer, const Datum *values,
 							const bool *nulls);

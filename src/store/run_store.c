@@ -178,12 +178,7 @@ fetch_at(Relation rel, ItemPointer ctid, int64 run_id, TupleTableSlot *slot)
 {
 	bool		isnull;
 
-	if (ctid == NULL || !ItemPointerIsValid(ctid))
-		return false;
-	/* A table that VACUUM FULL has made smaller may not have the block. */
-	if (ItemPointerGetBlockNumber(ctid) >= RelationGetNumberOfBlocks(rel))
-		return false;
-	if (!table_tuple_fetch_row_version(rel, ctid, GetActiveSnapshot(), slot))
+	if (!relation_fetch(rel, ctid, slot))
 		return false;
 	return DatumGetInt64(slot_getattr(slot, RUN_COL_RUN_ID, &isnull)) == run_id;
 }
