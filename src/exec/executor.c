@@ -185,6 +185,8 @@ static void
 record_end(RunningRun *run)
 {
 	run_end_finish(&run->end);
+	if (!outcome_is_kept((QueueKeep) run->assignment->keep, &run->end))
+		return;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (run->end.snooze_us >= 0)
 	{

@@ -28,6 +28,7 @@
 #include "server/database.h"
 #include "server/guc.h"
 #include "server/wake.h"
+#include "store/queue_store.h"
 #include "store/task_store.h"
 
 void
@@ -243,6 +244,21 @@ call_on_failure(const RunRow *row, const RunDefinition *definition,
  * Recording
  * ------------------------------------------------------------------------ */
 
+bool
+outcome_is_kept(QueueKeep keep, const RunEnd *end)
+{
+	return keep == KEEP_ALL ||
+		(keep == KEEP_FAILURES && end->status != RUN_SUCCEEDED);
+}
+
+static QueueKeep
+keep_of_queue(int32 queue_id)
+{
+	QueueRow	queue;
+
+	return queue_store_read(queue_id, &queue) ? queue.settings.keep : KEEP_ALL;
+}
+
 /* The pending row waits again: its start mark is gone, its due time is new. */
 static void
 wait_until(RunRow *row, TimestampTz due_at)
@@ -313,7 +329,8 @@ outcome_record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 		return snooze_marked(row, end);
 	end->is_final = !may_be_tried_again(row, definition, end) ||
 		!next_attempt_at(row, definition, end, &due_at);
-	history_store_insert(row, end, slot);
+	if (outcome_is_kept(keep_of_queue(run_int32(row, RUN_COL_QUEUE_ID)), end))
+		history_store_insert(row, end, slot);
 	result = end->is_final ? run_store_delete(row) :
 		wait_for_next_attempt(row, end, due_at);
 	if (result == CLAIM_OK && end->is_final && run_status_is_failure(end->status))

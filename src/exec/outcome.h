@@ -54,11 +54,15 @@ extern void run_end_init(RunEnd *end, RunStatus status);
 extern void run_end_start(RunEnd *end);
 extern void run_end_finish(RunEnd *end);
 
+/* Is such an end kept in history, by what its queue keeps? */
+extern bool outcome_is_kept(QueueKeep keep, const RunEnd *end);
+
 /*
  * Record the end of an attempt in the current transaction: history, and the
  * pending row is deleted or, for another attempt, given its next due time. The
  * row must be locked (or have been read and not be anybody else's), and its
- * attempt column say how many attempts are over, this one included. Calls
+ * attempt column say how many attempts are over, this one included. Its queue is
+ * asked what is kept. Calls
  * on_failure when the run is over.
  */
 extern ClaimResult outcome_record(RunRow *row, const RunDefinition *definition,
