@@ -153,6 +153,61 @@ holds_lock(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
+/* The locks of this process in one partition of the lock table, as a list. */
+#if PG_VERSION_NUM >= 160000
+#define my_locks_are_none(partition) dlist_is_empty(&MyProc->myProcLocks[partition])
+#else
+#define my_locks_are_none(partition) SHMQueueEmpty(&MyProc->myProcLocks[partition])
+#endif
+
+static inline bool
+is_method_among_my_locks(int partition, LOCKMETHODID method)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &MyProc->myProcLocks[partition])
+	{
+		PROCLOCK   *lock = dlist_container(PROCLOCK, procLink, iter.cur);
+
+		if (LOCK_LOCKMETHOD(*lock->tag.myLock) == method)
+			return true;
+	}
+#else
+	SHM_QUEUE  *queue = &MyProc->myProcLocks[partition];
+	PROCLOCK   *lock = (PROCLOCK *) SHMQueueNext(queue, queue, offsetof(PROCLOCK, procLink));
+
+	while (lock != NULL)
+	{
+		if (LOCK_LOCKMETHOD(*lock->tag.myLock) == method)
+			return true;
+		lock = (PROCLOCK *) SHMQueueNext(queue, &lock->procLink, offsetof(PROCLOCK, procLink));
+	}
+#endif
+	return false;
+}
+
+/*
+ * Does this process hold any lock of a method whose locks are all in the shared
+ * table (advisory locks are, those of tables may not be)? Others put locks into
+ * our lists only when they are of tables, so a list that looks empty has none.
+ */
+static inline bool
+holds_lock_of_method(LOCKMETHODID method)
+{
+	bool		found = false;
+
+	for (int i = 0; i < NUM_LOCK_PARTITIONS && !found; i++)
+	{
+		if (my_locks_are_none(i))
+			continue;
+		LWLockAcquire(LockHashPartitionLockByIndex(i), LW_SHARED);
+		found = is_method_among_my_locks(i, method);
+		LWLockRelease(LockHashPartitionLockByIndex(i));
+	}
+	return found;
+}
+
 /*
  * A descriptor that is readable when an instant of the machine's wall clock has
  * come, or when somebody sets that clock; -1: this system has no such thing, or

@@ -124,7 +124,7 @@ running_show(RunningRun *run)
 		InterruptPending = QueryCancelPending = true;
 }
 
-static void
+void
 running_hide(void)
 {
 	session_stop_timer();
@@ -166,8 +166,8 @@ running_is_expired(const RunningRun *run)
  * An atomic run
  * ------------------------------------------------------------------------ */
 
-static OutcomeKind
-kind_of_claim(ClaimResult claim)
+OutcomeKind
+running_kind_of_claim(ClaimResult claim)
 {
 	switch (claim)
 	{
@@ -180,20 +180,17 @@ kind_of_claim(ClaimResult claim)
 	}
 }
 
-/* It has ended well: its outcome, or its row anew if it comes again. */
-static void
-record_end(RunningRun *run)
+void
+running_record_end(RunningRun *run)
 {
 	run_end_finish(&run->end);
-	if (!outcome_is_kept((QueueKeep) run->assignment->keep, &run->end))
-		return;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (run->end.snooze_us >= 0)
 	{
 		outcome_snooze(&run->row, &run->end);
 		run_store_insert(&run->row, 1);
 	}
-	else
+	else if (outcome_is_kept((QueueKeep) run->assignment->keep, &run->end))
 	{
 		run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
 		history_store_insert(&run->row, &run->end,
@@ -217,9 +214,8 @@ running_succeeded(RunningRun *run, const CommandResult *result)
 	(void) run_request_delay(&run->end.snooze_us);
 }
 
-/* The command in its own level of settings, up to the outcome's row. */
-static void
-execute_claimed(RunningRun *run)
+int
+running_execute(RunningRun *run)
 {
 	CommandResult result;
 	int			nest_level;
@@ -234,13 +230,37 @@ execute_claimed(RunningRun *run)
 	AtEOXact_GUC(false, nest_level);
 	session_allow_cancel(false);
 	session_stop_timer();
-
 	running_succeeded(run, &result);
-	record_end(run);
+	return asked_synchronous_commit;
+}
+
+static void
+execute_claimed(RunningRun *run)
+{
+	int			asked_synchronous_commit = running_execute(run);
+
+	running_record_end(run);
 
 	/* A command that asked for a commit that waits gets one. */
 	if (asked_synchronous_commit > SYNCHRONOUS_COMMIT_OFF)
 		session_next_commit_waits(asked_synchronous_commit);
+}
+
+NextStep
+running_check(RunningRun *run)
+{
+	if (!running_load(run))
+		return STEP_END_WITHOUT_TASK;
+	/* Given to another role since it was handed to us: its workers run it. */
+	if (run_oid(&run->row, RUN_COL_OWNER) != GetAuthenticatedUserId())
+		return STEP_NOT_OURS;
+	if (running_is_denied(run))
+		return STEP_DENY;
+	if (running_is_expired(run))
+		return STEP_EXPIRE;
+	if (run->definition.kind == RUN_KIND_AUTOCOMMIT)
+		return STEP_AUTOCOMMIT;
+	return run->definition.kind == RUN_KIND_SHELL ? STEP_NOT_OURS : STEP_DONE;
 }
 
 /*
@@ -259,7 +279,7 @@ try_atomic(RunningRun *run)
 	if (claim != CLAIM_OK)
 	{
 		txn_abort();
-		run->outcome->kind = kind_of_claim(claim);
+		run->outcome->kind = running_kind_of_claim(claim);
 		return STEP_DONE;
 	}
 	run->ctid = run->row.ctid;
@@ -270,19 +290,7 @@ try_atomic(RunningRun *run)
 		run->outcome->kind = OUTCOME_LOCKED;
 		return STEP_DONE;
 	}
-	if (!running_load(run))
-		run->next_step = STEP_END_WITHOUT_TASK;
-	/* Given to another role since it was handed to us: its workers run it. */
-	else if (run_oid(&run->row, RUN_COL_OWNER) != GetAuthenticatedUserId())
-		run->next_step = STEP_NOT_OURS;
-	else if (running_is_denied(run))
-		run->next_step = STEP_DENY;
-	else if (running_is_expired(run))
-		run->next_step = STEP_EXPIRE;
-	else if (run->definition.kind == RUN_KIND_AUTOCOMMIT)
-		run->next_step = STEP_AUTOCOMMIT;
-	else if (run->definition.kind == RUN_KIND_SHELL)
-		run->next_step = STEP_NOT_OURS;
+	run->next_step = running_check(run);
 	PopActiveSnapshot();
 	if (run->next_step != STEP_DONE)
 	{
@@ -303,8 +311,8 @@ try_atomic(RunningRun *run)
  * Failure
  * ------------------------------------------------------------------------ */
 
-static bool
-is_serialization_failure(const ErrorData *error)
+bool
+running_lost_race(const ErrorData *error)
 {
 	return error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
 		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
@@ -362,7 +370,7 @@ record_attempt(RunningRun *run)
 	if (claim != CLAIM_OK)
 	{
 		txn_abort();
-		run->outcome->kind = kind_of_claim(claim);
+		run->outcome->kind = running_kind_of_claim(claim);
 		return;
 	}
 	txn_commit();
@@ -424,7 +432,7 @@ try_once(RunningRun *run)
 	error = caught;
 	if (error == NULL)
 		return step;
-	if (is_serialization_failure(error) && run->reruns++ < MAX_RERUNS)
+	if (running_lost_race(error) && run->reruns++ < MAX_RERUNS)
 		return STEP_RERUN;
 	if (!running_judge_error(run, error))
 		return STEP_RERUN;
@@ -441,8 +449,8 @@ try_once(RunningRun *run)
 	return STEP_DONE;
 }
 
-static void
-end_unstarted(RunningRun *run, NextStep step)
+void
+running_end_unstarted(RunningRun *run, NextStep step)
 {
 	int64		run_id = run->assignment->run_id;
 	int			failures = run->assignment->consecutive_failures + 1;
@@ -477,17 +485,6 @@ end_unstarted(RunningRun *run, NextStep step)
 	}
 }
 
-static void
-init_running(RunningRun *run, const Assignment *assignment, Outcome *outcome)
-{
-	memset(run, 0, sizeof(*run));
-	run->slot = my_slot;
-	run->assignment = assignment;
-	run->outcome = outcome;
-	run->ctid = assignment->ctid;
-	run->context = run_context;
-}
-
 /* Forget what the last try has found out. */
 static void
 begin_try(RunningRun *run)
@@ -499,17 +496,29 @@ begin_try(RunningRun *run)
 }
 
 void
+running_init(RunningRun *run, const Assignment *assignment, Outcome *outcome)
+{
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->run_id = assignment->run_id;
+	outcome->task_id = assignment->task_id;
+	outcome->activity = -1;
+	memset(run, 0, sizeof(*run));
+	run->slot = my_slot;
+	run->assignment = assignment;
+	run->outcome = outcome;
+	run->ctid = assignment->ctid;
+	run->context = run_context;
+	begin_try(run);
+}
+
+void
 executor_run(const Assignment *assignment, Outcome *outcome)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(run_context);
 	RunningRun	run;
 	NextStep	step;
 
-	memset(outcome, 0, sizeof(*outcome));
-	outcome->run_id = assignment->run_id;
-	outcome->task_id = assignment->task_id;
-	outcome->activity = -1;
-	init_running(&run, assignment, outcome);
+	running_init(&run, assignment, outcome);
 	do
 	{
 		begin_try(&run);
@@ -523,12 +532,12 @@ executor_run(const Assignment *assignment, Outcome *outcome)
 	if (step == STEP_AUTOCOMMIT)
 		autocommit_run(&run);
 	else if (step != STEP_DONE)
-		end_unstarted(&run, step);
+		running_end_unstarted(&run, step);
 
 	running_hide();
 	/* A cancel that came too late for its command is in time for the next one. */
 	if (activity_end(my_slot) && outcome->kind == OUTCOME_LOOK_AGAIN)
-		end_unstarted(&run, STEP_CANCEL);
+		running_end_unstarted(&run, STEP_CANCEL);
 	session_clean();
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(run_context);

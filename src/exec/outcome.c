@@ -269,7 +269,7 @@ wait_until(RunRow *row, TimestampTz due_at)
 	run_row_set_null(row, RUN_COL_PID);
 }
 
-static ClaimResult
+static void
 wait_for_next_attempt(RunRow *row, const RunEnd *end, TimestampTz due_at)
 {
 	wait_until(row, due_at);
@@ -277,7 +277,6 @@ wait_for_next_attempt(RunRow *row, const RunEnd *end, TimestampTz due_at)
 	if (end->sqlstate != NULL)
 		run_row_set(row, RUN_COL_LAST_SQLSTATE, CStringGetTextDatum(end->sqlstate));
 	run_row_set_error(row, end->message);
-	return run_store_update(row);
 }
 
 void
@@ -317,23 +316,51 @@ snooze_marked(RunRow *row, RunEnd *end)
 	return run_store_update(row);
 }
 
+/* Give the row that waits its new values; a claimed one comes back. */
+static ClaimResult
+put_back(RunRow *row, bool is_claimed)
+{
+	if (!is_claimed)
+		return run_store_update(row);
+	run_store_insert(row, 1);
+	return CLAIM_OK;
+}
+
+static ClaimResult
+record(RunRow *row, const RunDefinition *definition, RunEnd *end,
+	   int consecutive_failures, bool is_claimed)
+{
+	TimestampTz due_at = 0;
+	ClaimResult result = CLAIM_OK;
+
+	end->is_final = !may_be_tried_again(row, definition, end) ||
+		!next_attempt_at(row, definition, end, &due_at);
+	if (outcome_is_kept(keep_of_queue(run_int32(row, RUN_COL_QUEUE_ID)), end))
+		history_store_insert(row, end, database_history_slot(database_my_entry()));
+	if (!end->is_final)
+	{
+		wait_for_next_attempt(row, end, due_at);
+		return put_back(row, is_claimed);
+	}
+	if (!is_claimed)
+		result = run_store_delete(row);
+	if (result == CLAIM_OK && run_status_is_failure(end->status))
+		call_on_failure(row, definition, end, consecutive_failures);
+	return result;
+}
+
 ClaimResult
 outcome_record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 			   int consecutive_failures)
 {
-	TimestampTz due_at = 0;
-	int			slot = database_history_slot(database_my_entry());
-	ClaimResult result;
-
 	if (end->snooze_us >= 0)
 		return snooze_marked(row, end);
-	end->is_final = !may_be_tried_again(row, definition, end) ||
-		!next_attempt_at(row, definition, end, &due_at);
-	if (outcome_is_kept(keep_of_queue(run_int32(row, RUN_COL_QUEUE_ID)), end))
-		history_store_insert(row, end, slot);
-	result = end->is_final ? run_store_delete(row) :
-		wait_for_next_attempt(row, end, due_at);
-	if (result == CLAIM_OK && end->is_final && run_status_is_failure(end->status))
-		call_on_failure(row, definition, end, consecutive_failures);
-	return result;
+	return record(row, definition, end, consecutive_failures, false);
+}
+
+void
+outcome_record_claimed(RunRow *row, const RunDefinition *definition, RunEnd *end,
+					   int consecutive_failures)
+{
+	(void) record(row, definition, end, consecutive_failures, true);
 }

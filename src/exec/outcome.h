@@ -68,6 +68,10 @@ extern bool outcome_is_kept(QueueKeep keep, const RunEnd *end);
 extern ClaimResult outcome_record(RunRow *row, const RunDefinition *definition,
 								  RunEnd *end, int consecutive_failures);
 
+/* The same for a row that the current transaction has deleted, as its claim. */
+extern void outcome_record_claimed(RunRow *row, const RunDefinition *definition,
+								   RunEnd *end, int consecutive_failures);
+
 /*
  * Make of the row of a run that has asked for it (end->snooze_us) one that waits
  * again; whoever has it in his hands writes it, instead of an outcome.

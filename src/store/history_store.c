@@ -84,10 +84,16 @@ open_partition(int slot, LOCKMODE lockmode)
 }
 
 void
-history_store_insert(const RunRow *run, const RunEnd *end, int slot)
+history_writer_open(HistoryWriter *history, int slot)
 {
-	Relation	rel = open_partition(slot, RowExclusiveLock);
-	RelationWriter writer;
+	history->slot = slot;
+	history->rel = open_partition(slot, RowExclusiveLock);
+	relation_writer_open(&history->writer, history->rel);
+}
+
+void
+history_writer_add(HistoryWriter *history, const RunRow *run, const RunEnd *end)
+{
 	FinishedRow row;
 
 	memset(row.nulls, true, sizeof(row.nulls));
@@ -95,12 +101,25 @@ history_store_insert(const RunRow *run, const RunEnd *end, int slot)
 	memcpy(row.nulls, run->nulls, sizeof(run->nulls));
 	/* Of an earlier attempt, which has a row of its own. */
 	row.nulls[RUN_COL_LAST_SQLSTATE - 1] = row.nulls[RUN_COL_LAST_MESSAGE - 1] = true;
-	fill_end(&row, end, slot);
+	fill_end(&row, end, history->slot);
+	relation_insert(&history->writer, row.values, row.nulls);
+}
 
-	relation_writer_open(&writer, rel);
-	relation_insert(&writer, row.values, row.nulls);
-	relation_writer_close(&writer);
-	table_close(rel, NoLock);
+void
+history_writer_close(HistoryWriter *history)
+{
+	relation_writer_close(&history->writer);
+	table_close(history->rel, NoLock);
+}
+
+void
+history_store_insert(const RunRow *run, const RunEnd *end, int slot)
+{
+	HistoryWriter history;
+
+	history_writer_open(&history, slot);
+	history_writer_add(&history, run, end);
+	history_writer_close(&history);
 }
 
 /* ------------------------------------------------------------------------

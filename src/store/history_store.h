@@ -12,6 +12,7 @@
 #define TASKLY_HISTORY_STORE_H
 
 #include "taskly.h"
+#include "store/relation.h"
 #include "store/run_store.h"
 
 /* How an attempt ended. Texts may be NULL. */
@@ -44,6 +45,18 @@ typedef struct RunEnd
  * which attempt it was.
  */
 extern void history_store_insert(const RunRow *row, const RunEnd *end, int slot);
+
+/* Several outcomes at once: the history, open for writing. */
+typedef struct HistoryWriter
+{
+	Relation	rel;
+	RelationWriter writer;
+	int			slot;
+} HistoryWriter;
+
+extern void history_writer_open(HistoryWriter *history, int slot);
+extern void history_writer_add(HistoryWriter *history, const RunRow *row, const RunEnd *end);
+extern void history_writer_close(HistoryWriter *history);
 
 /*
  * Put the last, final attempt of a run back into row; false when history

@@ -308,3 +308,38 @@ run_store_delete(RunRow *row)
 	table_close(rel, NoLock);
 	return claim_result(result);
 }
+
+/* ------------------------------------------------------------------------
+ * Many claims
+ * ------------------------------------------------------------------------ */
+
+void
+run_table_open(RunTable *table)
+{
+	table->rel = catalog_open(PENDING_RUN, RowExclusiveLock);
+	table->slot = table_slot_create(table->rel, NULL);
+}
+
+void
+run_table_close(RunTable *table)
+{
+	ExecDropSingleTupleTableSlot(table->slot);
+	table_close(table->rel, NoLock);
+}
+
+ClaimResult
+run_table_get(RunTable *table, int64 run_id, ItemPointer ctid, RunRow *row)
+{
+	if (!fetch_at(table->rel, ctid, run_id, table->slot) &&
+		!fetch_by_id(table->rel, run_id, table->slot))
+		return CLAIM_GONE;
+	row_copy_from_slot(row, table->slot);
+	ExecClearTuple(table->slot);
+	return CLAIM_OK;
+}
+
+ClaimResult
+run_table_take(RunTable *table, RunRow *row)
+{
+	return claim_result(relation_delete(table->rel, &row->ctid));
+}

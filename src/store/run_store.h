@@ -13,6 +13,7 @@
 #define TASKLY_RUN_STORE_H
 
 #include "taskly.h"
+#include "executor/tuptable.h"
 #include "storage/itemptr.h"
 #include "store/catalog.h"
 #include "utils/timestamp.h"
@@ -110,5 +111,19 @@ extern ClaimResult run_store_take(int64 run_id, ItemPointer ctid, RunRow *row);
 /* Rewrite a row that was read before with the values that it has now. */
 extern ClaimResult run_store_update(RunRow *row);
 extern ClaimResult run_store_delete(RunRow *row);
+
+/* taskly.pending_run, open for many claims in one transaction. */
+typedef struct RunTable
+{
+	Relation	rel;
+	TupleTableSlot *slot;
+} RunTable;
+
+extern void run_table_open(RunTable *table);
+extern void run_table_close(RunTable *table);
+extern ClaimResult run_table_get(RunTable *table, int64 run_id, ItemPointer ctid, RunRow *row);
+
+/* Delete a row that run_table_get() has given. */
+extern ClaimResult run_table_take(RunTable *table, RunRow *row);
 
 #endif							/* TASKLY_RUN_STORE_H */
