@@ -60,7 +60,8 @@ run_not_found(int64 run_id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("run " INT64_FORMAT " does not exist", run_id)));
+			 errmsg("run " INT64_FORMAT " does not exist", run_id),
+			 errhint("A run that has ended is known as long as history is kept, by setting and by queue.")));
 }
 
 /* ------------------------------------------------------------------------

@@ -33,6 +33,7 @@
 #include "server/wake.h"
 #include "store/history_store.h"
 #include "store/run_presence.h"
+#include "store/queue_store.h"
 #include "store/run_status_store.h"
 #include "store/run_store.h"
 
@@ -51,9 +52,26 @@ typedef struct WaitList
 PG_FUNCTION_INFO_V1(taskly_wait_v1);
 PG_FUNCTION_INFO_V1(taskly_wait_many_v1);
 
-/* NULL: it is not over yet. An error when there is none that the caller may see. */
+/*
+ * Of a run that was seen to wait, and is now neither waiting nor in history: its
+ * queue keeps no such end. NULL: it does, so the run was not executed.
+ */
 static char *
-final_status(int64 run_id)
+status_without_history(int32 queue_id)
+{
+	QueueRow	queue;
+
+	if (!queue_store_read(queue_id, &queue) || queue.settings.keep == KEEP_ALL)
+		return NULL;
+	return queue.settings.keep == KEEP_FAILURES ? "succeeded" : "finished";
+}
+
+/*
+ * NULL: it is not over yet. An error when there is none that the caller may see.
+ * queue_id: of the run when it was seen to wait, here or by an earlier call.
+ */
+static char *
+final_status(int64 run_id, int32 *queue_id)
 {
 	RunRow		row;
 	char	   *status = NULL;
@@ -65,8 +83,12 @@ final_status(int64 run_id)
 	may_see = (is_pending || history_store_find(run_id, &row, &status)) &&
 		may_read(run_oid(&row, RUN_COL_OWNER));
 	pop_newest_snapshot();
-	if (!may_see)
+	if (!may_see && *queue_id != 0)
+		status = status_without_history(*queue_id);
+	if (!may_see && status == NULL)
 		run_not_found(run_id);
+	if (is_pending)
+		*queue_id = run_int32(&row, RUN_COL_QUEUE_ID);
 	return is_pending ? NULL : status;
 }
 
@@ -149,13 +171,14 @@ taskly_wait_v1(PG_FUNCTION_ARGS)
 {
 	int64		run_id;
 	int64		give_up_us;
+	int32		queue_id = 0;
 	char	   *status;
 
 	shmem_require();
 	run_id = required_int64(fcinfo, 0, "run_id");
 	give_up_us = give_up_at(PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1));
 	refuse_own_run(run_id);
-	status = final_status(run_id);
+	status = final_status(run_id, &queue_id);
 	if (status == NULL)
 		refuse_uncommitted_run(run_id);
 
@@ -163,14 +186,14 @@ taskly_wait_v1(PG_FUNCTION_ARGS)
 	prepare_nap();
 	while (status == NULL && taskly_monotonic_us() < give_up_us)
 	{
-		status = final_status(run_id);
+		status = final_status(run_id, &queue_id);
 		if (status == NULL)
 			nap(give_up_us);
 	}
 	ConditionVariableCancelSleep();
 
 	if (status == NULL)
-		status = final_status(run_id);
+		status = final_status(run_id, &queue_id);
 	if (status == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(status));
