@@ -187,6 +187,8 @@ $node->safe_psql('postgres', q{ALTER ROLE app RESET ALL});
 $case = together({}, '', 'SELECT pg_sleep(0.05)', '', '');
 asks("SELECT count(DISTINCT xid) FILTER (WHERE n <= 2), count(DISTINCT xid) FILTER (WHERE n IN (2, 3)) FROM effect
 	WHERE case_name = '$case'", '1|2', 'a run that took long ends the batch');
+$case = together({}, ('SELECT pg_sleep(0.002)') x 20);
+asks("SELECT count(DISTINCT xid) >= 4 FROM effect WHERE case_name = '$case'", 't', 'so do several that took long together');
 $case = together({timeout => q{'200 ms'}}, '', 'SELECT pg_sleep(60)', '');
 ends_are($case, 'succeeded timed_out succeeded', 'a timeout ends its own run');
 $case = together({waits => 0}, '', 'SELECT pg_sleep(60)', '');
