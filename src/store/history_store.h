@@ -43,6 +43,9 @@ typedef struct RunEnd
  */
 extern void history_store_insert(const RunRow *row, const RunEnd *end, int slot);
 
+/* The same for many runs that ended in the same way. */
+extern void history_store_insert_many(const RunRow *rows, int count, const RunEnd *end, int slot);
+
 /*
  * Put the last, final attempt of a run back into row; false when history
  * has none (or the run is not over). status gets its status.
@@ -54,6 +57,24 @@ extern bool history_store_find(int64 run_id, RunRow *row, char **status);
  * more. So a run has one final attempt at most.
  */
 extern void history_store_reopen(int64 run_id);
+
+/* The last, final attempt of a run, and where it stands. */
+typedef struct EndedRun
+{
+	int			slot;			/* -1: history has none */
+	ItemPointerData ctid;
+	Datum		values[FINISHED_COLS];
+	bool		nulls[FINISHED_COLS];
+} EndedRun;
+
+/* history_store_find for many runs at once, without the lock of a later retry. */
+extern void history_store_find_many(const int64 *run_ids, int count, EndedRun *runs);
+
+/*
+ * history_store_reopen of a run that was found so, and has not been reopened
+ * since, as the active snapshot sees it; else false. Never waits.
+ */
+extern bool history_store_reopen_found(EndedRun *run);
 
 /* TRUNCATE a partition; an error when its lock cannot be had shortly. */
 extern void history_store_truncate(int slot);
