@@ -151,6 +151,7 @@ record_cancelled(const RunRow *row)
 static ChangeResult
 cancel_waiting(int64 run_id, RunRow *row)
 {
+	unique_hold(row);
 	switch (run_store_take(run_id, &row->ctid, row))
 	{
 		case CLAIM_OK:

@@ -17,6 +17,7 @@
 #include "api/common.h"
 #include "api/run_args.h"
 #include "api/run_change.h"
+#include "api/unique_args.h"
 #include "server/lock.h"
 #include "server/wake.h"
 #include "store/run_bulk_store.h"
@@ -108,6 +109,16 @@ is_managed(const RunRow *row, void *arg)
  * cancel
  * ------------------------------------------------------------------------ */
 
+static bool
+is_cancelled(const RunRow *row, void *arg)
+{
+	bool		result = is_managed(row, arg);
+
+	if (result)
+		unique_hold(row);
+	return result;
+}
+
 static int
 cancel_chunk(int64 *run_ids, int count)
 {
@@ -118,7 +129,7 @@ cancel_chunk(int64 *run_ids, int count)
 	int			taken;
 
 	push_newest_snapshot();
-	taken = run_bulk_take_waiting(run_ids, count, is_managed, &last, rows);
+	taken = run_bulk_take_waiting(run_ids, count, is_cancelled, &last, rows);
 	if (taken > 0)
 	{
 		cancelled_end(&end, &slot);

@@ -180,6 +180,14 @@ unique_run_stays_locked(RunRow *row, const UniqueArgs *args, int attempts)
 	return found != UNIQUE_NONE;
 }
 
+static bool
+try_lock(const RunRow *row)
+{
+	text	   *key = DatumGetTextPP(row->values[RUN_COL_UNIQUE_KEY - 1]);
+
+	return lock_try_unique_key(unique_scope(row), VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+}
+
 bool
 unique_run_stays(RunRow *row, const UniqueArgs *args, int attempts)
 {
@@ -189,17 +197,22 @@ unique_run_stays(RunRow *row, const UniqueArgs *args, int attempts)
 	return unique_run_stays_locked(row, args, attempts);
 }
 
+void
+unique_hold(const RunRow *row)
+{
+	if (!run_is_null(row, RUN_COL_UNIQUE_KEY))
+		(void) try_lock(row);
+}
+
 bool
 unique_allows_retry(const RunRow *row)
 {
 	RunRow		found;
-	text	   *key;
 	UniqueFound result;
 
 	if (run_is_null(row, RUN_COL_UNIQUE_KEY))
 		return true;
-	key = DatumGetTextPP(row->values[RUN_COL_UNIQUE_KEY - 1]);
-	if (!lock_try_unique_key(unique_scope(row), VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)))
+	if (!try_lock(row))
 		return false;
 	push_newest_snapshot();
 	result = unique_store_find(row, DT_NOEND, &found);

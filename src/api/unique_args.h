@@ -48,6 +48,13 @@ extern bool unique_run_stays(RunRow *row, const UniqueArgs *args, int attempts);
 extern bool unique_run_stays_locked(RunRow *row, const UniqueArgs *args, int attempts);
 
 /*
+ * Let who comes with the run's unique key, if it has one, wait for what becomes
+ * of it in this transaction. Never waits: it does nothing when somebody is there
+ * already.
+ */
+extern void unique_hold(const RunRow *row);
+
+/*
  * May a run that is over wait again? False: another one of its unique key waits,
  * or is being made. Never waits.
  */
