@@ -199,7 +199,7 @@ CREATE TABLE taskly.pending_run (
 	atomic boolean,
 	source text NOT NULL,
 	key text,
-	unique_key text,
+	unique_key text COLLATE "C",
 	args jsonb,
 	command text,
 	kind text,
@@ -220,6 +220,7 @@ CREATE INDEX pending_run_key ON taskly.pending_run (queue_id, key, due_at, run_i
 CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source OPERATOR(pg_catalog.=) 'schedule';
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
+CREATE INDEX pending_run_unique ON taskly.pending_run (unique_key, task_id, run_id) WHERE unique_key IS NOT NULL;
 COMMENT ON TABLE taskly.pending_run IS 'Every run that has not finished: future, due, retrying, or started by a process whose outcome is not yet recorded. An atomic SQL run deletes its row in its own transaction: no row, no run.';
 COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt';
 COMMENT ON COLUMN taskly.pending_run.attempt IS 'attempts that are over (for a shell or autocommit run that is started: begun)';
@@ -250,7 +251,7 @@ CREATE TABLE taskly.finished_run (
 	atomic boolean,
 	source text NOT NULL,
 	key text,
-	unique_key text,
+	unique_key text COLLATE "C",
 	args jsonb,
 	command text,
 	kind text,
@@ -295,6 +296,8 @@ END
 $$;
 CREATE INDEX finished_run_run ON taskly.finished_run (run_id);
 CREATE INDEX finished_run_task ON taskly.finished_run (task_id, finished_at);
+CREATE INDEX finished_run_key ON taskly.finished_run (queue_id, key) WHERE key IS NOT NULL;
+CREATE INDEX finished_run_unique ON taskly.finished_run (unique_key, task_id, queued_at) WHERE unique_key IS NOT NULL;
 
 
 /* ------------------------------------------------------------------------
@@ -339,7 +342,7 @@ CREATE FUNCTION taskly.schedule(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedule_v1';
-COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: after.';
 
 CREATE FUNCTION taskly.define(
 	name text,
@@ -366,7 +369,7 @@ CREATE FUNCTION taskly.define(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_define_v1';
-COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: after.';
 
 CREATE FUNCTION taskly.alter(
 	name text,
@@ -691,7 +694,7 @@ CREATE FUNCTION taskly.enqueue(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_enqueue_v1';
 COMMENT ON FUNCTION taskly.enqueue(text, jsonb, timestamptz, integer, text, text, text, interval, interval, bigint[], text)
-	IS 'Makes a run of a task, due at run_at; returns its run_id. The run exists if and only if the transaction commits. What is NULL is as the task says.';
+	IS 'Makes a run of a task, due at run_at; returns its run_id. The run exists if and only if the transaction commits. What is NULL is as the task says. key: runs of one key of a queue are limited or kept in order together. unique_key: while a run of this task and key waits, no second one is made; on_conflict says what becomes of the one that waits: keep leaves it as it is, replace gives it all that this call says, postpone moves it to run_at; its run_id is returned. A run that has begun is none that waits, and nobody waits for it; but who comes with the same key waits for the end of the transaction that came first. unique_for: also a run that was queued within that time counts, running or over, and is returned as it is. Keys have 1 to 200 bytes. Errors: 22023 an argument is out of range; 22004 an argument is null; 42704 no such task; 53400 the queue is full; 55000 taskly is not loaded, or the tasks of the database are parked.';
 
 CREATE FUNCTION taskly.enqueue(
 	task_id bigint,
@@ -725,7 +728,7 @@ CREATE FUNCTION taskly.enqueue_many(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_enqueue_many_v1';
 COMMENT ON FUNCTION taskly.enqueue_many(text, jsonb[], text[], text[], timestamptz, integer, text, interval, interval)
-	IS 'Makes a run of a task for each element of args, which may be NULL; returns their run_ids in the same order.';
+	IS 'Makes a run of a task for each element of args, which may be NULL; returns their run_ids in the same order. keys, unique_keys: an element for each run, which may be NULL: see enqueue(). Of elements with the same unique key one run is made: of the first, or of the last with on_conflict replace. At most 1000000 runs. Errors: as of enqueue(); 22023, too, when the arrays have different lengths.';
 
 CREATE FUNCTION taskly.enqueue_many(
 	task_id bigint,
@@ -769,7 +772,7 @@ CREATE FUNCTION taskly.submit(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_submit_v1';
 COMMENT ON FUNCTION taskly.submit(text, text, jsonb, timestamptz, text, integer, text, text, text, interval, interval, interval, boolean, integer, text, text[], text[], text, text, bigint[], text)
-	IS 'Makes one run of a command, without a task, as the current role; returns its run_id. Its options are those of schedule().';
+	IS 'Makes one run of a command, without a task, as the current role; returns its run_id. Its options are those of schedule() and, for unique_key, on_conflict and unique_for, of enqueue(): a unique key is one of all that the role has submitted.';
 
 CREATE FUNCTION taskly.cancel(run_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -787,7 +790,7 @@ CREATE FUNCTION taskly.retry(run_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_retry_v1';
 COMMENT ON FUNCTION taskly.retry(bigint)
-	IS 'Puts a run that ended badly back into its queue, due now, with one attempt more if it had none left; a run that waits for its next attempt becomes due now. False when there is nothing to retry.';
+	IS 'Puts a run that ended badly back into its queue, due now, with one attempt more if it had none left; a run that waits for its next attempt becomes due now. False when there is nothing to retry. Errors: 42704 no such run; 55000 its task was dropped, or another run with its unique key waits.';
 
 CREATE FUNCTION taskly.retry(run_ids bigint[]) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -47,6 +47,17 @@ my_proc_number(void)
 #endif
 }
 
+/* What tells the transactions of this session apart. */
+static inline LocalTransactionId
+my_local_transaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
 /* Does a role own a database? */
 static inline bool
 owns_database(Oid database, Oid role)

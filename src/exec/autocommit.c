@@ -32,7 +32,8 @@ begin_attempt(RunningRun *run)
 	claim = run_store_lock(run->assignment->run_id, &run->ctid, &run->row);
 	/* Since the look at it its task may have gone, changed, or changed hands. */
 	if (claim == CLAIM_OK &&
-		(!running_load(run) || running_is_denied(run) ||
+		(!ItemPointerEquals(&run->ctid, &run->row.ctid) ||
+		 !running_load(run) || running_is_denied(run) ||
 		 run->definition.kind != RUN_KIND_AUTOCOMMIT))
 		claim = CLAIM_CHANGED;
 	/* Somebody else's attempt: its process or recovery will end it. */

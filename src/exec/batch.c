@@ -22,6 +22,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -143,6 +144,9 @@ note_success(BatchedRun *batched)
 		return;
 	}
 	run_end_finish(&run->end);
+	/* What the run has set is forgotten with the run. */
+	if (run->end.result != (Datum) 0)
+		run->end.result = datumCopy(run->end.result, false, -1);
 	run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
 	batched->is_to_be_kept = outcome_is_kept((QueueKeep) run->assignment->keep, &run->end);
 }

@@ -282,7 +282,13 @@ try_atomic(RunningRun *run)
 		run->outcome->kind = running_kind_of_claim(claim);
 		return STEP_DONE;
 	}
-	run->ctid = run->row.ctid;
+	/* Postponed or replaced since it was handed to us: it may not be due any more. */
+	if (!ItemPointerEquals(&run->ctid, &run->row.ctid))
+	{
+		txn_abort();
+		run->outcome->kind = OUTCOME_LOOK_AGAIN;
+		return STEP_DONE;
+	}
 	/* In somebody's hands since its task was another kind: recovery ends it. */
 	if (!run_is_null(&run->row, RUN_COL_STARTED_AT))
 	{

@@ -108,6 +108,9 @@ look(ShellAttempt *attempt, RunRow *row, const Obstacle **obstacle)
 
 	if (claim != CLAIM_OK)
 		return kind_of_claim(claim);
+	/* Postponed or replaced since it was handed to us: it may not be due any more. */
+	if (!ItemPointerEquals(&attempt->assignment.ctid, &row->ctid))
+		return OUTCOME_LOOK_AGAIN;
 	/* Somebody else's attempt: its process or recovery will end it. */
 	if (!run_is_null(row, RUN_COL_STARTED_AT))
 		return OUTCOME_LOCKED;

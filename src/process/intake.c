@@ -107,7 +107,7 @@ sort_news(const News *news)
 		case NEWS_RUNS:
 			/* More than memory holds is better read in order. */
 			if (news->count > taskly_ready_limit / 2)
-				wanted.everything = true;
+				wanted.all_runs = true;
 			else
 				want_news(news);
 			break;
@@ -116,6 +116,9 @@ sort_news(const News *news)
 			break;
 		case NEWS_SETTINGS:
 			wanted.settings = true;
+			break;
+		case NEWS_ALL_RUNS:
+			wanted.all_runs = true;
 			break;
 		case NEWS_EVERYTHING:
 			wanted.everything = true;
@@ -467,7 +470,7 @@ wants_refill(void)
 bool
 intake_wants_anything(void)
 {
-	return wanted.everything || wanted.settings || wanted.news != NIL ||
+	return wanted.everything || wanted.all_runs || wanted.settings || wanted.news != NIL ||
 		ready_wants_left_held() || wants_refill();
 }
 
@@ -488,6 +491,7 @@ intake_take_rescan(void)
 static void
 read_all_runs(void)
 {
+	has_rescanned = true;
 	ready_forget_waiting();
 	throttle_each(forget_watermark, NULL);
 }
@@ -495,7 +499,6 @@ read_all_runs(void)
 static void
 read_everything(void)
 {
-	has_rescanned = true;
 	read_settings();
 	read_all_runs();
 	leader_forget_tasks();

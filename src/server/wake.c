@@ -34,6 +34,7 @@ typedef struct PendingWakes
 {
 	bool		any;			/* is there anything below? */
 	bool		settings;
+	bool		all_runs;
 	bool		everything;
 	bool		extension;
 	int			ranges;
@@ -63,7 +64,7 @@ wake_for_runs(int64 first_run_id, int count)
 		pending.ranges++;
 	}
 	else
-		pending.everything = true;
+		pending.all_runs = true;
 }
 
 void
@@ -150,7 +151,12 @@ hand_over(void)
 	}
 	if (!pending.everything && pending.tasks > 0)
 		database_push_news(task_news, pending.tasks);
-	if (!pending.everything && pending.ranges > 0)
+	if (!pending.everything && pending.all_runs)
+	{
+		one.kind = NEWS_ALL_RUNS;
+		database_push_news(&one, 1);
+	}
+	else if (!pending.everything && pending.ranges > 0)
 		database_push_news(run_news, pending.ranges);
 	for (int i = 0; i < pending.cancels; i++)
 		(void) activity_cancel(cancel_list[i].activity, cancel_list[i].run_id,

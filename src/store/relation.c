@@ -17,7 +17,9 @@
 #include "access/genam.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
 #include "utils/inval.h"
@@ -206,34 +208,131 @@ relation_fetch(Relation rel, ItemPointer ctid, TupleTableSlot *slot)
 		table_tuple_fetch_row_version(rel, ctid, GetActiveSnapshot(), slot);
 }
 
-/* Fill the slot; only the NOT NULL rules can have been broken by a mistake of ours. */
+/* Fill a slot; only the NOT NULL rules can have been broken by a mistake of ours. */
 static void
-fill_slot(RelationWriter *writer, const Datum *values, const bool *nulls)
+fill_slot(TupleTableSlot *slot, Relation rel, const Datum *values, const bool *nulls)
 {
-	TupleDesc	desc = RelationGetDescr(writer->rel);
+	TupleDesc	desc = RelationGetDescr(rel);
 
-	ExecClearTuple(writer->slot);
+	ExecClearTuple(slot);
 	for (int i = 0; i < desc->natts; i++)
 	{
 		if (nulls[i] && TupleDescAttr(desc, i)->attnotnull)
 			elog(ERROR, "null value in column \"%s\" of \"%s\"",
 				 NameStr(TupleDescAttr(desc, i)->attname),
-				 RelationGetRelationName(writer->rel));
-		writer->slot->tts_values[i] = values[i];
-		writer->slot->tts_isnull[i] = nulls[i];
+				 RelationGetRelationName(rel));
+		slot->tts_values[i] = values[i];
+		slot->tts_isnull[i] = nulls[i];
 	}
-	ExecStoreVirtualTuple(writer->slot);
+	ExecStoreVirtualTuple(slot);
 }
 
 void
 relation_insert(RelationWriter *writer, const Datum *values, const bool *nulls)
 {
-	fill_slot(writer, values, nulls);
+	fill_slot(writer->slot, writer->rel, values, nulls);
 	table_tuple_insert(writer->rel, writer->slot, GetCurrentCommandId(true), 0, NULL);
 	if (writer->result_rel->ri_NumIndices > 0)
 		insert_index_entries(writer->result_rel, writer->slot, writer->estate, false);
 	ResetPerTupleExprContext(writer->estate);
 }
+
+/* ------------------------------------------------------------------------
+ * Many rows
+ * ------------------------------------------------------------------------ */
+
+void
+bulk_writer_open(BulkWriter *bulk, Relation rel)
+{
+	relation_writer_open(&bulk->writer, rel);
+	bulk->bulk_state = GetBulkInsertState();
+	bulk->made = bulk->filled = 0;
+}
+
+void
+bulk_writer_add(BulkWriter *bulk, const Datum *values, const bool *nulls, ItemPointer ctid)
+{
+	Relation	rel = bulk->writer.rel;
+
+	if (bulk->filled == BULK_WRITER_ROWS)
+		bulk_writer_flush(bulk);
+	if (bulk->filled == bulk->made)
+		bulk->slots[bulk->made++] = table_slot_create(rel, NULL);
+	fill_slot(bulk->slots[bulk->filled], rel, values, nulls);
+	bulk->ctids[bulk->filled++] = ctid;
+}
+
+/* Does a partial index take the row that econtext has? */
+static bool
+is_in_index(IndexInfo *info, EState *estate, ExprContext *econtext)
+{
+	if (info->ii_Predicate == NIL)
+		return true;
+	if (info->ii_PredicateState == NULL)
+		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate);
+	return ExecQual(info->ii_PredicateState, econtext);
+}
+
+/* All new rows into one index, which stays in the processor's caches meanwhile. */
+static void
+fill_index(BulkWriter *bulk, Relation index, IndexInfo *info)
+{
+	EState	   *estate = bulk->writer.estate;
+	ExprContext *econtext = GetPerTupleExprContext(estate);
+	IndexUniqueCheck check = info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO;
+
+	for (int i = 0; i < bulk->filled; i++)
+	{
+		TupleTableSlot *slot = bulk->slots[i];
+		Datum		values[INDEX_MAX_KEYS];
+		bool		nulls[INDEX_MAX_KEYS];
+
+		econtext->ecxt_scantuple = slot;
+		if (is_in_index(info, estate, econtext))
+		{
+			FormIndexDatum(info, slot, estate, values, nulls);
+			(void) index_insert(index, values, nulls, &slot->tts_tid, bulk->writer.rel,
+								check, false, info);
+		}
+		ResetExprContext(econtext);
+	}
+}
+
+void
+bulk_writer_flush(BulkWriter *bulk)
+{
+	ResultRelInfo *result_rel = bulk->writer.result_rel;
+
+	if (bulk->filled == 0)
+		return;
+	CHECK_FOR_INTERRUPTS();
+	table_multi_insert(bulk->writer.rel, bulk->slots, bulk->filled,
+					   GetCurrentCommandId(true), 0, bulk->bulk_state);
+	for (int i = 0; i < result_rel->ri_NumIndices; i++)
+		fill_index(bulk, result_rel->ri_IndexRelationDescs[i],
+				   result_rel->ri_IndexRelationInfo[i]);
+	for (int i = 0; i < bulk->filled; i++)
+	{
+		if (bulk->ctids[i] != NULL)
+			*bulk->ctids[i] = bulk->slots[i]->tts_tid;
+		ExecClearTuple(bulk->slots[i]);
+	}
+	bulk->filled = 0;
+}
+
+void
+bulk_writer_close(BulkWriter *bulk)
+{
+	bulk_writer_flush(bulk);
+	for (int i = 0; i < bulk->made; i++)
+		ExecDropSingleTupleTableSlot(bulk->slots[i]);
+	FreeBulkInsertState(bulk->bulk_state);
+	relation_writer_close(&bulk->writer);
+}
+
+/* ------------------------------------------------------------------------
+ * Rows that are there
+ * ------------------------------------------------------------------------ */
 
 /*
  * A row that is being modified may be one that our own transaction has locked:
@@ -278,7 +377,7 @@ relation_update(RelationWriter *writer, ItemPointer ctid,
 	bool		needs_index_entries = false;
 	TM_Result	result;
 
-	fill_slot(writer, values, nulls);
+	fill_slot(writer->slot, writer->rel, values, nulls);
 	result = update_row(writer->rel, ctid, writer->slot, GetActiveSnapshot(),
 						false, &needs_index_entries);
 	if (result == TM_BeingModified && is_lockable(writer->rel, ctid))

@@ -44,6 +44,11 @@ extern char *run_row_text(const RunRow *row, int col);
 /* All null; the caller sets what it needs. */
 extern void run_row_init(RunRow *row);
 
+/* What a slot of pending_run holds: as long as it does, or copied into the current context. */
+struct TupleTableSlot;
+extern void run_row_from_slot(RunRow *row, struct TupleTableSlot *slot);
+extern void run_row_copy_from_slot(RunRow *row, struct TupleTableSlot *slot);
+
 /* Next run_id. */
 extern int64 run_store_next_id(void);
 
@@ -62,6 +67,16 @@ extern void run_row_for_task(RunRow *row, const struct TaskRow *task,
  */
 extern void run_store_insert(RunRow *rows, int count);
 
+/*
+ * The same for many rows, at the pace of COPY. What a row points to must live
+ * until the inserter is closed, and the row itself, too, unless it is copied.
+ */
+typedef struct RunInserter RunInserter;
+extern RunInserter *run_inserter_open(void);
+extern int64 run_inserter_next_id(RunInserter *inserter);
+extern void run_inserter_add(RunInserter *inserter, RunRow *row);
+extern void run_inserter_add_copy(RunInserter *inserter, const RunRow *row);
+extern void run_inserter_close(RunInserter *inserter);
 
 /* --- scheduler ------------------------------------------------------ */
 
