@@ -122,6 +122,7 @@ txn_sub_begin(SubScope *scope)
 {
 	scope->context = CurrentMemoryContext;
 	scope->owner = CurrentResourceOwner;
+	SetCurrentStatementStartTimestamp();
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(scope->context);
 }

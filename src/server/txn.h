@@ -44,8 +44,9 @@ extern void txn_begin_tenant(void);
 extern void txn_commit_tenant(void);
 
 /*
- * A part of the current transaction that can be undone alone. Ends come back to
- * the memory context and the resources of the beginning.
+ * A part of the current transaction that can be undone alone, and whose statements
+ * begin now. Ends come back to the memory context and the resources of the
+ * beginning.
  */
 typedef struct SubScope
 {

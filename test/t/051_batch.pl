@@ -142,6 +142,7 @@ leaves_nothing(q{SELECT set_config('app.user', 'x', false), set_config('app.user
 leaves_nothing('SET search_path = pg_catalog', "current_setting('search_path')", '"$user", public', 1, 'search_path');
 leaves_nothing('SET ROLE other', 'current_user', 'app', 1, 'SET ROLE', 'app');
 leaves_nothing(q{SELECT nextval('numbers')}, q{SELECT count(*) FROM pg_cursors WHERE name = 'leak'}, '0', 1, 'nextval()');
+leaves_nothing('', 'statement_timestamp() > now()', 'true', 1, 'the time of a statement');
 leaves_nothing('CREATE TEMP TABLE leak (n int)', q{SELECT count(*) FROM pg_class WHERE relname = 'leak'}, '0', 0, 'a temporary table');
 leaves_nothing('SELECT pg_advisory_xact_lock(1)', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()},
 	'0', 0, 'an advisory lock of the transaction');
@@ -176,6 +177,29 @@ asks("SELECT sqlstate FROM taskly.runs WHERE task = '$case' AND status = 'failed
 $node->safe_psql('postgres', q{SELECT taskly.define('hook', 'INSERT INTO said VALUES (''hook'', $1 ->> ''message'')')});
 $case = together({on_failure => q{'hook'}}, '', q{DO 'BEGIN RAISE EXCEPTION ''told''; END'}, '');
 poll_ok($node, 'postgres', q{SELECT what FROM said WHERE case_name = 'hook'}, 'told', 'on_failure is called, once');
+
+# What a run asks for
+$node->safe_psql('postgres', q{SELECT setval('tries', 1, false)});
+$case = together({}, '', q{DO 'BEGIN IF nextval(''tries'') = 1 THEN PERFORM taskly.snooze(''0 s''); END IF; END'},
+	q{SELECT taskly.set_result('{"n": 7}')}, '');
+ends_are($case, 'succeeded succeeded succeeded succeeded', 'one that snoozes comes again');
+asks("SELECT count(*), count(*) FILTER (WHERE n = 2), max(attempt) FROM effect JOIN taskly.attempts USING (run_id)
+	WHERE case_name = '$case'", '5|2|1', 'after what it has done, at no attempt\'s cost');
+asks("SELECT string_agg(coalesce(result ->> 'n', '-'), '' ORDER BY run_id) FROM taskly.runs WHERE task = '$case'", '--7-',
+	'a result is of the run that has set it');
+$node->safe_psql('postgres', q{
+	SELECT taskly.define('plain', 'SELECT step($1)', queue => 'shared', args => '{"case": "mixed", "n": 1, "sql": ""}');
+	SELECT taskly.pause_all();
+	SELECT taskly.enqueue('plain'), taskly.enqueue('plain');
+	SELECT taskly.submit('VACUUM parent', queue => 'shared', atomic => false);
+	SELECT taskly.enqueue('plain'), taskly.enqueue('plain', deadline => '1 ms'), taskly.enqueue('plain');
+	SELECT pg_sleep(0.1);
+	SELECT taskly.resume_all();
+});
+poll_ok($node, 'postgres', q{SELECT string_agg(status, ' ' ORDER BY run_id) FROM taskly.runs
+	WHERE task = 'plain' OR command = 'VACUUM parent'}, 'succeeded succeeded succeeded succeeded expired succeeded',
+	'what cannot share a transaction is executed in its place');
+asks(q{SELECT count(*), count(DISTINCT run_id) FROM effect WHERE case_name = 'mixed'}, '4|4', 'and the others once');
 
 # What may be the batch's own fault
 $node->safe_psql('postgres', q{SELECT setval('tries', 1, false)});
