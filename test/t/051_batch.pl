@@ -181,12 +181,12 @@ poll_ok($node, 'postgres', q{SELECT what FROM said WHERE case_name = 'hook'}, 't
 # What a run asks for
 $node->safe_psql('postgres', q{SELECT setval('tries', 1, false)});
 $case = together({}, '', q{DO 'BEGIN IF nextval(''tries'') = 1 THEN PERFORM taskly.snooze(''0 s''); END IF; END'},
-	q{SELECT taskly.set_result('{"n": 7}')}, '');
+	q{SELECT taskly.set_result('{"n": 7}')}, q{SELECT taskly.set_result('{"n": 8}')});
 ends_are($case, 'succeeded succeeded succeeded succeeded', 'one that snoozes comes again');
 asks("SELECT count(*), count(*) FILTER (WHERE n = 2), max(attempt) FROM effect JOIN taskly.attempts USING (run_id)
 	WHERE case_name = '$case'", '5|2|1', 'after what it has done, at no attempt\'s cost');
-asks("SELECT string_agg(coalesce(result ->> 'n', '-'), '' ORDER BY run_id) FROM taskly.runs WHERE task = '$case'", '--7-',
-	'a result is of the run that has set it');
+asks("SELECT string_agg(coalesce(result ->> 'n', '-'), '' ORDER BY run_id) FROM taskly.runs WHERE task = '$case'", '--78',
+	'a result is that of the run that has set it');
 $node->safe_psql('postgres', q{
 	SELECT taskly.define('plain', 'SELECT step($1)', queue => 'shared', args => '{"case": "mixed", "n": 1, "sql": ""}');
 	SELECT taskly.pause_all();
