@@ -1283,7 +1283,7 @@ COMMENT ON COLUMN taskly.runs.hint IS 'hint of its error';
 COMMENT ON COLUMN taskly.runs.context IS 'context of its error';
 COMMENT ON COLUMN taskly.runs.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
 COMMENT ON COLUMN taskly.runs.output_bytes IS 'how much it printed';
-COMMENT ON COLUMN taskly.runs.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or more than 64 kB';
+COMMENT ON COLUMN taskly.runs.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or what cannot be kept, such as more than 64 kB; then message says so';
 COMMENT ON COLUMN taskly.runs.stuck IS 'whether it did not stop when it was told to';
 
 CREATE VIEW taskly.attempts WITH (security_barrier) AS
@@ -1348,7 +1348,7 @@ COMMENT ON COLUMN taskly.attempts.hint IS 'hint of its error';
 COMMENT ON COLUMN taskly.attempts.context IS 'context of its error';
 COMMENT ON COLUMN taskly.attempts.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
 COMMENT ON COLUMN taskly.attempts.output_bytes IS 'how much it printed';
-COMMENT ON COLUMN taskly.attempts.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or more than 64 kB';
+COMMENT ON COLUMN taskly.attempts.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or what cannot be kept, such as more than 64 kB; then message says so';
 
 CREATE VIEW taskly.failures WITH (security_barrier) AS
 SELECT

@@ -168,6 +168,7 @@ run_kept_plan(KeptCommand *kept, Datum args, CommandResult *result)
 	result->rows = SPI_processed;
 	result->tag = GetCommandTagName(kept->tag);
 	SPI_finish();
+	result_finish_statement(&result->receiver);
 }
 
 /* ------------------------------------------------------------------------
@@ -206,6 +207,7 @@ run_statement(RawStmt *statement, const char *source, Datum args,
 	InitializeQueryCompletion(&completion);
 	run_portal(portal, is_top_level, &result->receiver.pub, &completion);
 	PortalDrop(portal, false);
+	result_finish_statement(&result->receiver);
 
 	result->tag = GetCommandTagName(CreateCommandTag(statement->stmt));
 	result->rows = command_tag_display_rowcount(CreateCommandTag(statement->stmt)) ?

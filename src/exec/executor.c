@@ -208,8 +208,7 @@ running_succeeded(RunningRun *run, const CommandResult *result)
 	if (!run_request_result(&run->end.result))
 	{
 		run->end.result = result->receiver.value;
-		if (result->receiver.is_too_large)
-			run->end.message = "the result was not kept: it is longer than 64 kB";
+		run->end.message = result->receiver.problem;
 	}
 	(void) run_request_delay(&run->end.snooze_us);
 }

@@ -5,13 +5,18 @@
  *
  * An object with a member for each column, made as to_jsonb() makes it. A row
  * of which all columns are null or void is no result. Every run pays for this:
- * the usual types are converted here, without look-ups.
+ * the usual types are converted on the spot, without look-ups. Others (json may
+ * hold what jsonb cannot, a type may have a cast of somebody's) are converted
+ * after the statement, in a subtransaction: no run fails for its result.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "access/heaptoast.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -20,8 +25,12 @@
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 #include "exec/result.h"
+
+static const char *const too_long = "the result was not kept: it is longer than 64 kB";
 
 static void
 start_statement(DestReceiver *self, int operation, TupleDesc desc)
@@ -64,6 +73,14 @@ set_integer(JsonbValue *result, int64 value)
 {
 	result->type = jbvNumeric;
 	result->val.numeric = int64_to_numeric(value);
+}
+
+/* Converted without look-ups, and without errors. */
+static bool
+is_simple_type(Oid type)
+{
+	return type == BOOLOID || type == INT2OID || type == INT4OID || type == INT8OID ||
+		type == TEXTOID || type == VARCHAROID || type == VOIDOID;
 }
 
 static void
@@ -117,33 +134,6 @@ is_nothing(TupleTableSlot *slot, TupleDesc desc, int i)
 	return slot->tts_isnull[i] || TupleDescAttr(desc, i)->atttypid == VOIDOID;
 }
 
-/* NULL: it would be too long. */
-static Jsonb *
-convert_row(TupleTableSlot *slot, TupleDesc desc)
-{
-	JsonbParseState *state = NULL;
-	JsonbValue	item;
-	Jsonb	   *result;
-
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(desc, i);
-
-		set_string(&item, NameStr(column->attname), strlen(NameStr(column->attname)));
-		(void) pushJsonbValue(&state, WJB_KEY, &item);
-		if (is_nothing(slot, desc, i))
-			item.type = jbvNull;
-		else if (is_too_long(slot->tts_values[i], column))
-			return NULL;
-		else
-			convert(slot->tts_values[i], column->atttypid, &item);
-		(void) pushJsonbValue(&state, WJB_VALUE, &item);
-	}
-	result = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-	return VARSIZE(result) > TASKLY_RESULT_MAX ? NULL : result;
-}
-
 static bool
 has_something(TupleTableSlot *slot, TupleDesc desc)
 {
@@ -155,11 +145,64 @@ has_something(TupleTableSlot *slot, TupleDesc desc)
 	return false;
 }
 
+static void
+set_problem(ResultReceiver *receiver, const char *problem)
+{
+	receiver->value = (Datum) 0;
+	receiver->problem = problem;
+}
+
+static void
+convert_row(ResultReceiver *receiver, const Datum *values, const bool *nulls)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	item;
+	Jsonb	   *row;
+	void	   *copy;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < receiver->desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(receiver->desc, i);
+
+		set_string(&item, NameStr(column->attname), strlen(NameStr(column->attname)));
+		(void) pushJsonbValue(&state, WJB_KEY, &item);
+		if (nulls[i] || column->atttypid == VOIDOID)
+			item.type = jbvNull;
+		else
+			convert(values[i], column->atttypid, &item);
+		(void) pushJsonbValue(&state, WJB_VALUE, &item);
+	}
+	row = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	if (VARSIZE(row) > TASKLY_RESULT_MAX)
+	{
+		set_problem(receiver, too_long);
+		return;
+	}
+	copy = MemoryContextAlloc(receiver->context, VARSIZE(row));
+	memcpy(copy, row, VARSIZE(row));
+	receiver->value = PointerGetDatum(copy);
+	receiver->problem = NULL;
+}
+
+/* To be converted where an error can be caught. The values must not move away meanwhile. */
+static void
+keep_row(ResultReceiver *receiver, TupleTableSlot *slot)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(receiver->context);
+	HeapTuple	tuple;
+
+	receiver->desc = CreateTupleDescCopy(receiver->desc);
+	tuple = heap_form_tuple(receiver->desc, slot->tts_values, slot->tts_isnull);
+	receiver->row = toast_flatten_tuple(tuple, receiver->desc);
+	MemoryContextSwitchTo(old_context);
+}
+
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	ResultReceiver *receiver = (ResultReceiver *) self;
-	Jsonb	   *row;
+	bool		is_simple = true;
 
 	if (receiver->has_row)
 		return true;
@@ -167,18 +210,75 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	slot_getallattrs(slot);
 	if (!has_something(slot, receiver->desc))
 		return true;
-	row = convert_row(slot, receiver->desc);
-	receiver->is_too_large = row == NULL;
-	receiver->value = (Datum) 0;
-	if (row != NULL)
+	for (int i = 0; i < receiver->desc->natts; i++)
 	{
-		Size		size = VARSIZE(row);
-		void	   *copy = MemoryContextAlloc(receiver->context, size);
+		Form_pg_attribute column = TupleDescAttr(receiver->desc, i);
 
-		memcpy(copy, row, size);
-		receiver->value = PointerGetDatum(copy);
+		is_simple &= is_simple_type(column->atttypid);
+		if (!slot->tts_isnull[i] && is_too_long(slot->tts_values[i], column))
+		{
+			set_problem(receiver, too_long);
+			return true;
+		}
 	}
+	if (is_simple)
+		convert_row(receiver, slot->tts_values, slot->tts_isnull);
+	else
+		keep_row(receiver, slot);
 	return true;
+}
+
+static void
+convert_kept_row(ResultReceiver *receiver)
+{
+	Datum	   *values = palloc(sizeof(Datum) * receiver->desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * receiver->desc->natts);
+
+	heap_deform_tuple(receiver->row, receiver->desc, values, nulls);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	convert_row(receiver, values, nulls);
+	PopActiveSnapshot();
+}
+
+/* What somebody asked for by a cancel, or a timeout, is no problem of the conversion. */
+static void
+catch_problem(ResultReceiver *receiver, ResourceOwner owner)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(receiver->context);
+	error = CopyErrorData();
+	FlushErrorState();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(receiver->context);
+	CurrentResourceOwner = owner;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	set_problem(receiver, psprintf("the result was not kept: %s", error->message));
+}
+
+void
+result_finish_statement(ResultReceiver *receiver)
+{
+	MemoryContext old_context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (receiver->row == NULL)
+		return;
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		convert_kept_row(receiver);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		catch_problem(receiver, owner);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old_context);
+	CurrentResourceOwner = owner;
+	receiver->row = NULL;
 }
 
 void

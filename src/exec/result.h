@@ -9,6 +9,7 @@
 #define TASKLY_RESULT_H
 
 #include "taskly.h"
+#include "access/htup.h"
 #include "tcop/dest.h"
 #include "utils/palloc.h"
 
@@ -22,10 +23,14 @@ typedef struct ResultReceiver
 	MemoryContext context;		/* lives as long as the run */
 	TupleDesc	desc;			/* of the present statement: a row's own may lack names */
 	bool		has_row;		/* of it */
+	HeapTuple	row;			/* its first row, if that is not converted yet; else NULL */
 	Datum		value;			/* jsonb; 0: none */
-	bool		is_too_large;	/* there was one that is longer than allowed */
+	const char *problem;		/* why there is none though there was a row; else NULL */
 } ResultReceiver;
 
 extern void result_init(ResultReceiver *receiver, MemoryContext context);
+
+/* After each statement, in its transaction. An error in a conversion is a problem only. */
+extern void result_finish_statement(ResultReceiver *receiver);
 
 #endif							/* TASKLY_RESULT_H */

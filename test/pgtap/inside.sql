@@ -116,12 +116,15 @@ INSERT INTO wanted (command, expected, about, atomic) VALUES
 		'2', 'but one that is kept', NULL),
 	('SELECT repeat(''x'', 60000) AS long', jsonb_build_object('long', repeat('x', 60000)), 'up to 64 kB', NULL),
 	('SELECT repeat(''x'', 70000) AS long', NULL, 'not more', NULL),
+	('SELECT ''"a\u0000b"''::json AS j', NULL, 'nor what jsonb cannot hold', NULL),
+	('SELECT ''1e999999''::json AS j', NULL, 'nor what jsonb cannot hold, without a transaction', false),
 	('SELECT array_agg(repeat(''x'', 100)) AS long FROM generate_series(1, 650)', NULL, 'not more in a value that grows', NULL);
 UPDATE wanted SET id = taskly.submit(command, atomic => wanted.atomic);
 SELECT is(count(*) FILTER (WHERE w.status = 'succeeded'), (SELECT count(*) FROM wanted), 'all of them succeed')
 FROM taskly.wait((SELECT array_agg(id) FROM wanted), '30 s') w;
 SELECT is(r.result, w.expected, w.about) FROM wanted w JOIN taskly.runs r ON r.run_id = w.id ORDER BY n;
 SELECT is(message, 'the result was not kept: it is longer than 64 kB', 'it says so') FROM taskly.runs JOIN wanted ON id = run_id WHERE about LIKE 'not more%';
+SELECT is(message LIKE 'the result was not kept: %' AND result IS NULL, true, 'nor if it cannot be converted') FROM taskly.runs JOIN wanted ON id = run_id WHERE about LIKE 'nor what%';
 SELECT taskly.submit($$SELECT taskly.set_result('1'); SELECT 1/0$$) AS id \gset
 SELECT is(ends(:id), 'failed', 'a run that fails');
 SELECT is(result, NULL, 'has no result') FROM taskly.runs WHERE run_id = :id;
