@@ -50,9 +50,9 @@ SELECT count(*) FROM taskly.enqueue_many('dedup', '{1,2,3}', keys => '{a,NULL,ü
 SELECT args, key FROM pg_temp.waiting('dedup');
 SELECT taskly.submit('SELECT 1', run_at => '2099-01-01', key => 'submitted') AS id \gset
 SELECT key, unique_key FROM taskly.runs WHERE run_id = :id;
-SELECT taskly.alter('dedup', key => 'altered');
+SELECT taskly.alter('dedup', key => 'altered') = :task_id AS same_id;
 SELECT key FROM taskly.tasks WHERE name = 'dedup';
-SELECT taskly.alter('dedup', reset => '{key}');
+SELECT taskly.alter('dedup', reset => '{key}') = :task_id AS same_id;
 SELECT key FROM taskly.tasks WHERE name = 'dedup';
 SELECT taskly.cancel(array_agg(run_id)) FROM taskly.runs WHERE task = 'dedup' AND finished_at IS NULL;
 SELECT key, status FROM taskly.runs WHERE task = 'dedup' ORDER BY run_id;

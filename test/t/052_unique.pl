@@ -127,6 +127,38 @@ poll_ok($node, 'postgres', 'SELECT count(*) FROM taskly.pending_run', '0', 'all 
 is(sql('SELECT count(*) FROM event'), 0, 'every event has been handled');
 cmp_ok(sql(q{SELECT count(*) FROM taskly.runs WHERE task = 'handle' AND status = 'succeeded'}), '<', 1200, 'by fewer runs than events');
 
+# ---------------------------------------------------------------------------------------------
+# A run that was handed to a worker is postponed before the worker begins it
+# ---------------------------------------------------------------------------------------------
+
+sub postpone_assigned
+{
+	my ($kind, %options) = @_;
+	my @workers = split /\n/, sql(q{SELECT pid FROM taskly.workers WHERE state = 'ready'});
+
+	isnt(scalar @workers, 0, "$kind: there is a worker");
+	sql("SELECT taskly.define('early $kind', \$\$INSERT INTO event VALUES ('early')\$\$, atomic => $options{atomic})");
+	kill 'STOP', @workers;
+	my $dispatched = sql('SELECT dispatched FROM taskly.leader');
+	my $run_id = sql("SELECT taskly.enqueue('early $kind', unique_key => 'e')");
+	poll_ok($node, 'postgres', "SELECT dispatched > $dispatched FROM taskly.leader", 't', "$kind: a run is handed to one");
+	is(sql("SELECT taskly.enqueue('early $kind', unique_key => 'e', on_conflict => 'postpone', run_at => '2099-01-01')"), $run_id,
+		"$kind: it still waits, and is postponed");
+	kill 'CONT', @workers;
+	# Each worker has done what it had, when it does something else.
+	foreach my $n (1 .. 4)
+	{
+		run_end($node, 'postgres', sql(q{SELECT taskly.submit('SELECT pg_sleep(0.05)')}));
+	}
+	is(sql("SELECT status FROM taskly.runs WHERE run_id = $run_id"), 'scheduled', "$kind: nobody begins it");
+	is(sql('SELECT count(*) FROM event'), 0, "$kind: nor did");
+	sql("SELECT taskly.cancel($run_id)");
+	return;
+}
+
+postpone_assigned('sql', atomic => 'true');
+postpone_assigned('autocommit', atomic => 'false');
+
 check_invariants($node, 'postgres');
 $node->stop;
 done_testing();
