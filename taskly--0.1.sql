@@ -199,7 +199,7 @@ CREATE TABLE taskly.pending_run (
 	atomic boolean,
 	source text NOT NULL,
 	key text,
-	unique_key text,
+	unique_key text COLLATE "C",
 	args jsonb,
 	command text,
 	kind text,
@@ -208,7 +208,10 @@ CREATE TABLE taskly.pending_run (
 	retry_on text[],
 	never_on text[],
 	on_lost text,
-	on_failure text
+	on_failure text,
+	snoozes integer,
+	last_sqlstate text,
+	last_message text
 ) WITH (fillfactor = 90, autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_scale_factor = 0.05,
 	autovacuum_vacuum_threshold = 10000, vacuum_truncate = false);
 ALTER SEQUENCE taskly.run_run_id_seq OWNED BY taskly.pending_run.run_id;
@@ -218,11 +221,14 @@ CREATE INDEX pending_run_retrying ON taskly.pending_run (queue_id) WHERE attempt
 CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source OPERATOR(pg_catalog.=) 'schedule';
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
+CREATE INDEX pending_run_unique ON taskly.pending_run (unique_key, task_id, run_id) WHERE unique_key IS NOT NULL;
 COMMENT ON TABLE taskly.pending_run IS 'Every run that has not finished: future, due, retrying, or started by a process whose outcome is not yet recorded. An atomic SQL run deletes its row in its own transaction: no row, no run.';
 COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt';
 COMMENT ON COLUMN taskly.pending_run.attempt IS 'attempts that are over (for a shell or autocommit run that is started: begun)';
 COMMENT ON COLUMN taskly.pending_run.started_at IS 'durable start mark of a shell or autocommit attempt; NULL while it waits';
 COMMENT ON COLUMN taskly.pending_run.incarnation IS 'which start of which server made the start mark';
+COMMENT ON COLUMN taskly.pending_run.snoozes IS 'how often the run has asked to come again later; NULL: never';
+COMMENT ON COLUMN taskly.pending_run.last_message IS 'beginning of the error of its last attempt that failed, NULL: none has; last_sqlstate is its code';
 COMMENT ON COLUMN taskly.pending_run.command IS 'command, kind, atomic, timeout and retry policy are set for runs without a task only; others follow their task';
 
 /* The pending row as it was at the end of an attempt, and the outcome. */
@@ -246,7 +252,7 @@ CREATE TABLE taskly.finished_run (
 	atomic boolean,
 	source text NOT NULL,
 	key text,
-	unique_key text,
+	unique_key text COLLATE "C",
 	args jsonb,
 	command text,
 	kind text,
@@ -256,6 +262,9 @@ CREATE TABLE taskly.finished_run (
 	never_on text[],
 	on_lost text,
 	on_failure text,
+	snoozes integer,
+	last_sqlstate text,
+	last_message text,
 	slot smallint NOT NULL,
 	is_final boolean NOT NULL,
 	picked_at timestamptz,
@@ -288,6 +297,8 @@ END
 $$;
 CREATE INDEX finished_run_run ON taskly.finished_run (run_id);
 CREATE INDEX finished_run_task ON taskly.finished_run (task_id, finished_at);
+CREATE INDEX finished_run_key ON taskly.finished_run (queue_id, key) WHERE key IS NOT NULL;
+CREATE INDEX finished_run_unique ON taskly.finished_run (unique_key, task_id, queued_at) WHERE unique_key IS NOT NULL;
 
 
 /* ------------------------------------------------------------------------
@@ -332,7 +343,7 @@ CREATE FUNCTION taskly.schedule(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedule_v1';
-COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: after.';
 
 CREATE FUNCTION taskly.define(
 	name text,
@@ -359,7 +370,7 @@ CREATE FUNCTION taskly.define(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_define_v1';
-COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: after.';
 
 CREATE FUNCTION taskly.alter(
 	name text,
@@ -520,7 +531,7 @@ CREATE FUNCTION taskly.create_queue(
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_create_queue_v1';
-COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42710 the name is taken.';
+COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. keep: what history keeps: all, failures (all attempts that did not succeed) or none. batch: short runs that a worker may execute in one transaction, from 1 to 1000. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst and block_key_on_failure; 42710 the name is taken.';
 
 CREATE FUNCTION taskly.alter_queue(
 	name text,
@@ -542,7 +553,7 @@ CREATE FUNCTION taskly.alter_queue(
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_queue_v1';
-COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. NULL keeps what is. reset: names of options to return to their defaults: algorithm, max_running, max_pending, aging. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42704 no such queue; 42501 it is another role''s.';
+COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. NULL keeps what is. reset: names of options to return to their defaults: algorithm, max_running, max_pending, aging. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. keep: what history keeps: all, failures (all attempts that did not succeed) or none. batch: short runs that a worker may execute in one transaction, from 1 to 1000. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst and block_key_on_failure; 42704 no such queue; 42501 it is another role''s.';
 
 CREATE FUNCTION taskly.drop_queue(
 	name text
@@ -684,7 +695,7 @@ CREATE FUNCTION taskly.enqueue(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_enqueue_v1';
 COMMENT ON FUNCTION taskly.enqueue(text, jsonb, timestamptz, integer, text, text, text, interval, interval, bigint[], text)
-	IS 'Makes a run of a task, due at run_at; returns its run_id. The run exists if and only if the transaction commits. What is NULL is as the task says.';
+	IS 'Makes a run of a task, due at run_at; returns its run_id. The run exists if and only if the transaction commits. What is NULL is as the task says. key: runs of one key of a queue are limited or kept in order together. unique_key: while a run of this task and key waits, no second one is made; on_conflict says what becomes of the one that waits: keep leaves it as it is, replace gives it all that this call says, postpone moves it to run_at; its run_id is returned. A run that has begun is none that waits, and nobody waits for it; but who comes with the same key waits for the end of the transaction that came first. unique_for: also a run that was queued within that time counts, running or over, and is returned as it is. Keys have 1 to 200 bytes. Errors: 22023 an argument is out of range; 22004 an argument is null; 42704 no such task; 53400 the queue is full; 55000 taskly is not loaded, or the tasks of the database are parked.';
 
 CREATE FUNCTION taskly.enqueue(
 	task_id bigint,
@@ -718,7 +729,7 @@ CREATE FUNCTION taskly.enqueue_many(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_enqueue_many_v1';
 COMMENT ON FUNCTION taskly.enqueue_many(text, jsonb[], text[], text[], timestamptz, integer, text, interval, interval)
-	IS 'Makes a run of a task for each element of args, which may be NULL; returns their run_ids in the same order.';
+	IS 'Makes a run of a task for each element of args, which may be NULL; returns their run_ids in the same order. keys, unique_keys: an element for each run, which may be NULL: see enqueue(). Of elements with the same unique key one run is made: of the first, or of the last with on_conflict replace. At most 1000000 runs. Errors: as of enqueue(); 22023, too, when the arrays have different lengths.';
 
 CREATE FUNCTION taskly.enqueue_many(
 	task_id bigint,
@@ -762,7 +773,7 @@ CREATE FUNCTION taskly.submit(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_submit_v1';
 COMMENT ON FUNCTION taskly.submit(text, text, jsonb, timestamptz, text, integer, text, text, text, interval, interval, interval, boolean, integer, text, text[], text[], text, text, bigint[], text)
-	IS 'Makes one run of a command, without a task, as the current role; returns its run_id. Its options are those of schedule().';
+	IS 'Makes one run of a command, without a task, as the current role; returns its run_id. Its options are those of schedule() and, for unique_key, on_conflict and unique_for, of enqueue(): a unique key is one of all that the role has submitted.';
 
 CREATE FUNCTION taskly.cancel(run_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -780,7 +791,7 @@ CREATE FUNCTION taskly.retry(run_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_retry_v1';
 COMMENT ON FUNCTION taskly.retry(bigint)
-	IS 'Puts a run that ended badly back into its queue, due now, with one attempt more if it had none left; a run that waits for its next attempt becomes due now. False when there is nothing to retry.';
+	IS 'Puts a run that ended badly back into its queue, due now, with one attempt more if it had none left; a run that waits for its next attempt becomes due now. False when there is nothing to retry. Errors: 42704 no such run; 55000 its task was dropped, or another run with its unique key waits.';
 
 CREATE FUNCTION taskly.retry(run_ids bigint[]) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -793,6 +804,41 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_wait_v1';
 COMMENT ON FUNCTION taskly.wait(bigint, interval)
 	IS 'Waits until a run is over and returns its final status; NULL when timeout has passed.';
+
+CREATE FUNCTION taskly.wait(
+	run_ids bigint[],
+	timeout interval DEFAULT NULL,
+	any_of boolean DEFAULT false
+) RETURNS TABLE (
+	run_id bigint,
+	status text
+)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_wait_many_v1';
+COMMENT ON FUNCTION taskly.wait(bigint[], interval, boolean)
+	IS 'Waits until all of the runs are over, or with any_of the first of them: a row for each element, in the same order, with its final status; NULL of one that is not over. Errors: 22004 run_ids or one of them is null; 22023 timeout is negative; 42704 there is no such run, or it is not the caller''s to see; 55000 one is the calling run, or was made by this transaction.';
+
+CREATE FUNCTION taskly.snooze(delay interval) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_snooze_v1';
+COMMENT ON FUNCTION taskly.snooze(interval)
+	IS 'Called by a run: when its command has succeeded, the run is not over, but due again after delay, counted from then. Its effects stay, it costs no attempt and leaves no row in history. The last call counts; one that is rolled back does not. A deadline goes on: the run expires at it. Errors: 22004 delay is null; 22023 it is negative, or longer than 100 years; 54000 the run has snoozed 1000000 times; 55000 outside of a run.';
+
+CREATE FUNCTION taskly.set_progress(
+	done bigint,
+	total bigint DEFAULT NULL,
+	note text DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_set_progress_v1';
+COMMENT ON FUNCTION taskly.set_progress(bigint, bigint, text)
+	IS 'Called by a run: what progress_done, progress_total and progress_note of taskly.runs show from now on, before any commit, until it is over. A note is cut to 200 bytes. Errors: 22004 done is null; 22023 a number is negative, or done is more than total; 55000 outside of a run.';
+
+CREATE FUNCTION taskly.set_result(result jsonb) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_set_result_v1';
+COMMENT ON FUNCTION taskly.set_result(jsonb)
+	IS 'Called by a run: sets the result that it has when it succeeds, instead of the first row of its command; NULL: none. The last call counts; one that is rolled back does not. Errors: 54000 it is longer than 64 kB; 55000 outside of a run.';
 
 CREATE FUNCTION taskly.current_run(
 	OUT run_id bigint,
@@ -919,7 +965,10 @@ CREATE FUNCTION taskly.running_runs(
 	OUT pid integer,
 	OUT picked_at timestamptz,
 	OUT started_at timestamptz,
-	OUT stuck boolean
+	OUT stuck boolean,
+	OUT progress_done bigint,
+	OUT progress_total bigint,
+	OUT progress_note text
 ) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME', 'taskly_running_runs_v1';
@@ -1140,6 +1189,7 @@ SELECT
 	END AS status,
 	COALESCE(a.attempt, p.attempt) AS attempt,
 	COALESCE(p.max_attempts, t.max_attempts) AS max_attempts,
+	COALESCE(p.snoozes, 0) AS snoozes,
 	p.scheduled_for,
 	p.due_at,
 	p.queued_at,
@@ -1153,11 +1203,14 @@ SELECT
 	COALESCE(p.timeout, t.timeout) AS timeout,
 	CASE WHEN a.run_id IS NOT NULL THEN n.node END AS node,
 	COALESCE(a.pid, p.pid) AS pid,
+	a.progress_done,
+	a.progress_total,
+	a.progress_note,
 	NULL::bigint AS rows,
 	NULL::integer AS exit_code,
 	NULL::text AS tag,
-	NULL::text AS sqlstate,
-	NULL::text AS message,
+	p.last_sqlstate AS sqlstate,
+	p.last_message AS message,
 	NULL::text AS detail,
 	NULL::text AS hint,
 	NULL::text AS context,
@@ -1190,6 +1243,7 @@ SELECT
 	f.status,
 	f.attempt,
 	COALESCE(f.max_attempts, t.max_attempts),
+	COALESCE(f.snoozes, 0),
 	f.scheduled_for,
 	f.due_at,
 	f.queued_at,
@@ -1202,6 +1256,9 @@ SELECT
 	COALESCE(f.timeout, t.timeout),
 	NULL::text,
 	f.pid,
+	NULL::bigint,
+	NULL::bigint,
+	NULL::text,
 	f.rows,
 	f.exit_code,
 	f.tag,
@@ -1236,8 +1293,9 @@ COMMENT ON COLUMN taskly.runs.source IS 'who made it: schedule, backfill, enqueu
 COMMENT ON COLUMN taskly.runs.status IS 'scheduled, queued, retrying, running, or how it ended';
 COMMENT ON COLUMN taskly.runs.attempt IS 'attempts until now, a running one included';
 COMMENT ON COLUMN taskly.runs.max_attempts IS 'attempts that it has';
+COMMENT ON COLUMN taskly.runs.snoozes IS 'how often it has asked, by taskly.snooze(), to come again later';
 COMMENT ON COLUMN taskly.runs.scheduled_for IS 'when it was due at first';
-COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt';
+COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt or a snooze';
 COMMENT ON COLUMN taskly.runs.queued_at IS 'when it was made';
 COMMENT ON COLUMN taskly.runs.picked_at IS 'when the scheduler handed it to a process';
 COMMENT ON COLUMN taskly.runs.started_at IS 'when its last attempt started';
@@ -1248,17 +1306,20 @@ COMMENT ON COLUMN taskly.runs.deadline IS 'instant by which it must have started
 COMMENT ON COLUMN taskly.runs.timeout IS 'longest time of an attempt';
 COMMENT ON COLUMN taskly.runs.node IS 'server that executes it; NULL while nobody does';
 COMMENT ON COLUMN taskly.runs.pid IS 'process that executes or executed it';
+COMMENT ON COLUMN taskly.runs.progress_done IS 'how much is done, as the run has said by taskly.set_progress(); NULL when it is over';
+COMMENT ON COLUMN taskly.runs.progress_total IS 'of how much';
+COMMENT ON COLUMN taskly.runs.progress_note IS 'what it says to that';
 COMMENT ON COLUMN taskly.runs.rows IS 'rows that its last statement returned or changed';
 COMMENT ON COLUMN taskly.runs.exit_code IS 'of a shell command';
 COMMENT ON COLUMN taskly.runs.tag IS 'command tag of its last statement';
-COMMENT ON COLUMN taskly.runs.sqlstate IS 'code of its error';
-COMMENT ON COLUMN taskly.runs.message IS 'message of its error';
+COMMENT ON COLUMN taskly.runs.sqlstate IS 'code of its error; before it is over, of its last attempt that failed';
+COMMENT ON COLUMN taskly.runs.message IS 'message of its error; before it is over, of its last attempt that failed';
 COMMENT ON COLUMN taskly.runs.detail IS 'detail of its error';
 COMMENT ON COLUMN taskly.runs.hint IS 'hint of its error';
 COMMENT ON COLUMN taskly.runs.context IS 'context of its error';
 COMMENT ON COLUMN taskly.runs.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
 COMMENT ON COLUMN taskly.runs.output_bytes IS 'how much it printed';
-COMMENT ON COLUMN taskly.runs.result IS 'what it returned';
+COMMENT ON COLUMN taskly.runs.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or what cannot be kept, such as more than 64 kB; then message says so';
 COMMENT ON COLUMN taskly.runs.stuck IS 'whether it did not stop when it was told to';
 
 CREATE VIEW taskly.attempts WITH (security_barrier) AS
@@ -1323,7 +1384,7 @@ COMMENT ON COLUMN taskly.attempts.hint IS 'hint of its error';
 COMMENT ON COLUMN taskly.attempts.context IS 'context of its error';
 COMMENT ON COLUMN taskly.attempts.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
 COMMENT ON COLUMN taskly.attempts.output_bytes IS 'how much it printed';
-COMMENT ON COLUMN taskly.attempts.result IS 'what it returned';
+COMMENT ON COLUMN taskly.attempts.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or what cannot be kept, such as more than 64 kB; then message says so';
 
 CREATE VIEW taskly.failures WITH (security_barrier) AS
 SELECT

@@ -127,9 +127,9 @@ SELECT taskly.alter('good', priority => 1, reset => '{priority}');
 SELECT taskly.alter('good', reset => '{}') = :id AS same_id;
 
 -- What is not supported is refused, never ignored.
-SELECT taskly.define('bad', 'SELECT 1', key => 'k');
+SELECT taskly.define('bad', 'SELECT 1', key => E'k\n');
 SELECT taskly.define('bad', 'SELECT 1', after => '{good}');
-SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', key => 'k');
+SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', key => E'k\n');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', after => '{good}');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', calendar => 'holidays');
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', jitter => '-1 s');
@@ -142,8 +142,9 @@ SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', pause_after_failures => 0);
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', on_excluded => 'before');
 SELECT taskly.resume('good', missed => 'all');
 SELECT taskly.define('bad', 'SELECT 1', pause_after_failures => -1);
-SELECT taskly.alter('good', key => 'k');
-SELECT taskly.alter('good', reset => '{key}');
+SELECT taskly.alter('good', key => E'k\n');
+SELECT taskly.alter('good', key => '');
+SELECT taskly.alter('good', key => repeat('k', 201));
 SELECT taskly.alter('good', jitter => '1 s');
 
 -- The whole database

@@ -87,10 +87,9 @@ SELECT taskly.create_queue('q', rate_per_key => 1);
 SELECT taskly.create_queue('q', rate_interval => '2 s');
 SELECT taskly.create_queue('q', burst => 1);
 SELECT taskly.create_queue('q', block_key_on_failure => true);
-SELECT taskly.create_queue('q', keep => 'failures');
-SELECT taskly.create_queue('q', keep => 'none');
 SELECT taskly.create_queue('q', keep => 'some');
-SELECT taskly.create_queue('q', batch => 2);
+SELECT taskly.create_queue('q', batch => 0);
+SELECT taskly.create_queue('q', batch => 1001);
 SELECT taskly.set_key('plain_queue', 'k', 2);
 -- The hint lists what there is.
 SELECT taskly.create_queue('it''s "quoted"') > 0 AS has_id;

@@ -88,12 +88,6 @@ SELECT e, pg_temp.error(format('SELECT taskly.enqueue(%s)', e)) FROM unnest(ARRA
 	$$'run_api plain', deadline => '0'$$,
 	$$'run_api plain', deadline => '-1 s'$$,
 	$$'run_api plain', deadline => '101 years'$$,
-	$$'run_api plain', key => 'k'$$,
-	$$'run_api plain', unique_key => 'k'$$,
-	$$'run_api plain', unique_for => '1 s'$$,
-	$$'run_api plain', on_conflict => NULL$$,
-	$$'run_api plain', on_conflict => 'replace'$$,
-	$$'run_api plain', on_conflict => 'nothing'$$,
 	$$'run_api plain', depends_on => '{1}'$$,
 	$$'run_api plain', depends_when => 'ended'$$,
 	$$'run_api plain', depends_when => 'never'$$]) e;
@@ -119,9 +113,6 @@ ROLLBACK;
 SELECT e, pg_temp.error(format('SELECT taskly.enqueue_many(%s)', e)) FROM unnest(ARRAY[
 	$$'run_api nothing', '{}'$$,
 	$$'run_api plain', NULL$$,
-	$$'run_api plain', '{}', keys => '{k}'$$,
-	$$'run_api plain', '{}', unique_keys => '{k}'$$,
-	$$'run_api plain', '{}', on_conflict => 'postpone'$$,
 	$$'run_api plain', '{}', run_at => 'infinity'$$]) e;
 
 --
@@ -159,8 +150,6 @@ SELECT e, pg_temp.error(format('SELECT taskly.submit(%s)', e)) FROM unnest(ARRAY
 	$$'SELECT 1', never_on => '{}'$$,
 	$$'SELECT 1', on_lost => 'cry'$$,
 	$$'SELECT 1', on_failure => ''$$,
-	$$'SELECT 1', key => 'k'$$,
-	$$'SELECT 1', unique_key => 'k'$$,
 	$$'SELECT 1', depends_on => '{1}'$$]) e;
 
 --
@@ -258,7 +247,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT taskly.enqueue('run_api plain', run_at => '2099-01-01') AS id \gset
 SELECT pg_temp.error('SELECT taskly.wait(' || :id || ')') = format('55000: run %s cannot start before this transaction ends', :id) AS is_refused;
 ROLLBACK;
-SELECT e, pg_temp.error(format('SELECT taskly.wait(%s)', e)) FROM unnest(ARRAY['0', 'NULL', '0, ''-1 s''']) e;
+SELECT e, pg_temp.error(format('SELECT taskly.wait(%s)', e)) FROM unnest(ARRAY['0', 'NULL::bigint', '0, ''-1 s''']) e;
 
 --
 -- Rights: what belongs to another role is not there

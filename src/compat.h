@@ -47,6 +47,17 @@ my_proc_number(void)
 #endif
 }
 
+/* What tells the transactions of this session apart. */
+static inline LocalTransactionId
+my_local_transaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
 /* Does a role own a database? */
 static inline bool
 owns_database(Oid database, Oid role)
@@ -117,16 +128,17 @@ update_row(Relation rel, ItemPointer ctid, TupleTableSlot *slot,
 	return result;
 }
 
-/* Run a portal to its end and throw its rows away. */
+/* Run a portal to its end; rows of what it was made for go to a receiver. */
 static inline void
-run_portal(Portal portal, bool is_top_level, QueryCompletion *completion)
+run_portal(Portal portal, bool is_top_level, DestReceiver *receiver,
+		   QueryCompletion *completion)
 {
 #if PG_VERSION_NUM >= 180000
 	(void) PortalRun(portal, FETCH_ALL, is_top_level,
-					 None_Receiver, None_Receiver, completion);
+					 receiver, None_Receiver, completion);
 #else
 	(void) PortalRun(portal, FETCH_ALL, is_top_level, true,
-					 None_Receiver, None_Receiver, completion);
+					 receiver, None_Receiver, completion);
 #endif
 }
 
@@ -150,6 +162,61 @@ holds_lock(const LOCKTAG *tag, LOCKMODE mode)
 #else
 	return LockHeldByMe(tag, mode);
 #endif
+}
+
+/* The locks of this process in one partition of the lock table, as a list. */
+#if PG_VERSION_NUM >= 160000
+#define my_locks_are_none(partition) dlist_is_empty(&MyProc->myProcLocks[partition])
+#else
+#define my_locks_are_none(partition) SHMQueueEmpty(&MyProc->myProcLocks[partition])
+#endif
+
+static inline bool
+is_method_among_my_locks(int partition, LOCKMETHODID method)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &MyProc->myProcLocks[partition])
+	{
+		PROCLOCK   *lock = dlist_container(PROCLOCK, procLink, iter.cur);
+
+		if (LOCK_LOCKMETHOD(*lock->tag.myLock) == method)
+			return true;
+	}
+#else
+	SHM_QUEUE  *queue = &MyProc->myProcLocks[partition];
+	PROCLOCK   *lock = (PROCLOCK *) SHMQueueNext(queue, queue, offsetof(PROCLOCK, procLink));
+
+	while (lock != NULL)
+	{
+		if (LOCK_LOCKMETHOD(*lock->tag.myLock) == method)
+			return true;
+		lock = (PROCLOCK *) SHMQueueNext(queue, &lock->procLink, offsetof(PROCLOCK, procLink));
+	}
+#endif
+	return false;
+}
+
+/*
+ * Does this process hold any lock of a method whose locks are all in the shared
+ * table (advisory locks are, those of tables may not be)? Others put locks into
+ * our lists only when they are of tables, so a list that looks empty has none.
+ */
+static inline bool
+holds_lock_of_method(LOCKMETHODID method)
+{
+	bool		found = false;
+
+	for (int i = 0; i < NUM_LOCK_PARTITIONS && !found; i++)
+	{
+		if (my_locks_are_none(i))
+			continue;
+		LWLockAcquire(LockHashPartitionLockByIndex(i), LW_SHARED);
+		found = is_method_among_my_locks(i, method);
+		LWLockRelease(LockHashPartitionLockByIndex(i));
+	}
+	return found;
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "server/crash.h"
 #include "server/current_run.h"
 #include "server/guc.h"
+#include "server/run_request.h"
 #include "server/shmem.h"
 #include "server/wake.h"
 #include "taskly.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 	current_run_define_settings();
 	MarkGUCPrefixReserved("taskly");
 	wake_install();
+	run_request_install();
 
 	/* Loaded by a session, or by pg_upgrade: no processes, no shared memory. */
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)

@@ -32,7 +32,10 @@ earlier(TimestampTz a, TimestampTz b)
 #define TASKLY_PRIORITY_MAX		1000000	/* and as much below zero */
 #define TASKLY_HISTORY_SLOTS	16		/* partitions of finished_run */
 #define TASKLY_MISSED_MAX		10000	/* occurrences that are made up at once */
+#define TASKLY_BATCH_MAX		1000	/* runs that share a transaction */
 #define TASKLY_CRASHES_MAX		3		/* then a run is quarantined */
+#define TASKLY_SNOOZES_MAX		1000000	/* of one run */
+#define TASKLY_RESULT_MAX		(64 * 1024)	/* bytes of a run's result, as jsonb is stored */
 
 /* What a run is, or was at the end of an attempt. */
 typedef enum RunStatus

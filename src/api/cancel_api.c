@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -21,6 +20,8 @@
 
 #include "api/common.h"
 #include "api/run_args.h"
+#include "api/run_change.h"
+#include "api/unique_args.h"
 #include "compat.h"
 #include "server/activity.h"
 #include "server/clock.h"
@@ -84,21 +85,21 @@ change_one(RunChange change, int64 run_id)
 	return BoolGetDatum(result == CHANGE_DONE);
 }
 
-/* Counts what could be changed; what is not there or not the caller's is passed over. */
+/*
+ * Counts what could be changed; what is not there or not the caller's is passed
+ * over. First what can be changed in bulk, then what needs a closer look.
+ */
 static Datum
-change_many(RunChange change, ArrayType *array)
+change_many(RunChange change, int64 (*change_in_bulk) (int64 *run_ids, int count),
+			ArrayType *array)
 {
-	Datum	   *run_ids;
-	bool	   *nulls;
-	int			count;
-	int64		changed = 0;
+	int64	   *run_ids;
+	int			count = read_run_ids(array, &run_ids);
+	int64		changed = change_in_bulk(run_ids, count);
 
-	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
-					  TYPALIGN_DOUBLE, &run_ids, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
-		if (!nulls[i] &&
-			change_run(change, DatumGetInt64(run_ids[i]), false) == CHANGE_DONE)
+		if (run_ids[i] != 0 && change_run(change, run_ids[i], false) == CHANGE_DONE)
 			changed++;
 	}
 	return Int64GetDatum(changed);
@@ -120,29 +121,37 @@ cancel_running(int64 run_id)
 	return CHANGE_DONE;
 }
 
+void
+cancelled_end(RunEnd *end, int *history_slot)
+{
+	HomeRow		home = {0};
+
+	memset(end, 0, sizeof(*end));
+	end->status = RUN_CANCELLED;
+	end->is_final = true;
+	end->finished_at = taskly_now();
+	end->rows = end->exit_code = end->output_bytes = -1;
+	end->message = psprintf("cancelled by role \"%s\"", role_name(GetUserId()));
+	if (!home_store_read(&home))
+		(void) catalog_home_id_or_error();
+	*history_slot = home.history_slot;
+}
+
 /* The row is deleted; leave its end in history. */
 static void
 record_cancelled(const RunRow *row)
 {
-	RunEnd		end = {
-		.status = RUN_CANCELLED,
-		.is_final = true,
-		.finished_at = taskly_now(),
-		.rows = -1,
-		.exit_code = -1,
-		.output_bytes = -1
-	};
-	HomeRow		home = {0};
+	RunEnd		end;
+	int			slot;
 
-	end.message = psprintf("cancelled by role \"%s\"", role_name(GetUserId()));
-	if (!home_store_read(&home))
-		(void) catalog_home_id_or_error();
-	history_store_insert(row, &end, home.history_slot);
+	cancelled_end(&end, &slot);
+	history_store_insert(row, &end, slot);
 }
 
 static ChangeResult
 cancel_waiting(int64 run_id, RunRow *row)
 {
+	unique_hold(row);
 	switch (run_store_take(run_id, &row->ctid, row))
 	{
 		case CLAIM_OK:
@@ -197,7 +206,7 @@ taskly_cancel_many_v1(PG_FUNCTION_ARGS)
 	/* As array_agg() of no rows is. */
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
-	return change_many(cancel_run, PG_GETARG_ARRAYTYPE_P(0));
+	return change_many(cancel_run, cancel_in_bulk, PG_GETARG_ARRAYTYPE_P(0));
 }
 
 /* ------------------------------------------------------------------------
@@ -226,7 +235,7 @@ retry_sooner(int64 run_id, RunRow *row)
 	return claim == CLAIM_LOCKED ? CHANGE_NOT_POSSIBLE : CHANGE_LOOK_AGAIN;
 }
 
-static bool
+bool
 can_be_retried(const char *status)
 {
 	static const RunStatus allowed[] = {RUN_FAILED, RUN_TIMED_OUT, RUN_EXPIRED,
@@ -280,23 +289,39 @@ reset_row(RunRow *row, int max_attempts)
 	run_row_set_null(row, RUN_COL_PID);
 }
 
-static ChangeResult
-retry_finished(RunRow *row, bool is_strict)
+static void
+refuse_retry(int64 run_id, const char *reason)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("run " INT64_FORMAT " cannot be retried", run_id),
+			 errdetail_internal("%s", reason)));
+}
+
+bool
+prepare_retry(RunRow *row, bool is_strict)
 {
 	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
 	int			max_attempts = 0;
 	const char *missing = missing_for_retry(row, &max_attempts);
+	bool		is_allowed = missing == NULL && unique_allows_retry(row);
 
-	if (missing != NULL)
-	{
-		if (!is_strict)
-			return CHANGE_NOT_POSSIBLE;
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("run " INT64_FORMAT " cannot be retried", run_id),
-				 errdetail("Its %s does not exist any more.", missing)));
-	}
-	reset_row(row, max_attempts);
+	if (missing != NULL && is_strict)
+		refuse_retry(run_id, psprintf("Its %s does not exist any more.", missing));
+	if (!is_allowed && is_strict)
+		refuse_retry(run_id, "Another run with its unique key waits, or is being made.");
+	if (is_allowed)
+		reset_row(row, max_attempts);
+	return is_allowed;
+}
+
+static ChangeResult
+retry_finished(RunRow *row, bool is_strict)
+{
+	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
+
+	if (!prepare_retry(row, is_strict))
+		return CHANGE_NOT_POSSIBLE;
 	history_store_reopen(run_id);
 	run_store_insert(row, 1);
 	wake_for_runs(run_id, 1);
@@ -359,5 +384,5 @@ taskly_retry_many_v1(PG_FUNCTION_ARGS)
 	begin_writing_call("taskly.retry()");
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
-	return change_many(retry_run, PG_GETARG_ARRAYTYPE_P(0));
+	return change_many(retry_run, retry_in_bulk, PG_GETARG_ARRAYTYPE_P(0));
 }

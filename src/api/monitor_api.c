@@ -102,7 +102,33 @@ taskly_statement_time_v1(PG_FUNCTION_ARGS)
  * running_runs: the activity entries of this database
  * ------------------------------------------------------------------------ */
 
-/* running_runs() RETURNS TABLE (run_id, task_id, owner, attempt, pid, picked_at, started_at, stuck) */
+static void
+add_progress(ResultRow *row, int index, int64 run_id)
+{
+	Progress	progress;
+
+	if (!activity_progress(index, run_id, &progress))
+	{
+		add_null(row);
+		add_null(row);
+		add_null(row);
+		return;
+	}
+	add_value(row, Int64GetDatum(progress.done));
+	if (progress.total >= 0)
+		add_value(row, Int64GetDatum(progress.total));
+	else
+		add_null(row);
+	if (progress.note[0] != '\0')
+		add_value(row, CStringGetTextDatum(progress.note));
+	else
+		add_null(row);
+}
+
+/*
+ * running_runs() RETURNS TABLE (run_id, task_id, owner, attempt, pid, picked_at, started_at,
+ * stuck, progress_done, progress_total, progress_note)
+ */
 Datum
 taskly_running_runs_v1(PG_FUNCTION_ARGS)
 {
@@ -128,6 +154,7 @@ taskly_running_runs_v1(PG_FUNCTION_ARGS)
 		add_int64_or_null(&row, activity.picked_at);
 		add_int64_or_null(&row, activity.started_at);
 		add_value(&row, BoolGetDatum(activity.is_stuck));
+		add_progress(&row, i, activity.run_id);
 		put_row(fcinfo, &row);
 	}
 	return (Datum) 0;

@@ -116,27 +116,26 @@ is_default(QueueOption option, Datum value)
 	switch (option)
 	{
 		case QUEUE_WEIGHT:
-		case QUEUE_BATCH:
 			return DatumGetInt32(value) == 1;
 		case QUEUE_RATE_INTERVAL:
 			return interval_to_us(DatumGetIntervalP(value)) == USECS_PER_SEC;
 		case QUEUE_BLOCK_KEY_ON_FAILURE:
 			return !DatumGetBool(value);
-		case QUEUE_KEEP:
-			return strcmp(TextDatumGetCString(value), "all") == 0;
 		default:
 			return false;
 	}
 }
 
-static void
-check_keep(Datum value)
+static QueueKeep
+check_keep(const char *name)
 {
 	static const char *const names[] = {"all", "failures", "none", NULL};
-	char	   *keep = TextDatumGetCString(value);
+	QueueKeep	keep = KEEP_ALL;
 
-	if (check_choice("keep", keep, names) > 0)
-		refuse_unsupported("keep", keep);
+	(void) check_choice("keep", name, names);
+	if (!queue_keep_find(name, &keep))
+		elog(ERROR, "unexpected value of keep: \"%s\"", name);
+	return keep;
 }
 
 static void
@@ -160,7 +159,11 @@ set_value(QueueRow *queue, QueueOption option, Datum value)
 			queue->settings.aging_us = interval_to_us(DatumGetIntervalP(value));
 			break;
 		case QUEUE_KEEP:
-			check_keep(value);
+			queue->settings.keep = check_keep(TextDatumGetCString(value));
+			break;
+		case QUEUE_BATCH:
+			check_range("batch", DatumGetInt32(value), 1, TASKLY_BATCH_MAX);
+			queue->settings.batch = DatumGetInt32(value);
 			break;
 		default:
 			if (!is_default(option, value))

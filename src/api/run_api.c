@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * run_api.c
- *	  SQL functions that make runs: enqueue, enqueue_many, submit.
+ *	  SQL functions that make one run: enqueue, submit.
  *
  * A run is a row that the caller's transaction inserts: it exists if and only if
  * the caller commits, and the scheduler hears of it then.
@@ -10,9 +10,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -21,15 +19,13 @@
 #include "api/command_args.h"
 #include "api/common.h"
 #include "api/run_args.h"
+#include "api/unique_args.h"
 #include "server/clock.h"
 #include "server/wake.h"
 #include "store/catalog.h"
 #include "store/queue_store.h"
 #include "store/run_store.h"
 #include "store/task_store.h"
-
-#define INSERT_CHUNK	1000	/* rows that enqueue_many holds in memory */
-#define MANY_MAX		1000000
 
 /* Arguments by number, as the install script has them. */
 enum
@@ -45,19 +41,6 @@ enum
 	ENQUEUE_DEADLINE,
 	ENQUEUE_DEPENDS_ON,
 	ENQUEUE_DEPENDS_WHEN
-};
-
-enum
-{
-	MANY_TASK,
-	MANY_ARGS,
-	MANY_KEYS,
-	MANY_UNIQUE_KEYS,
-	MANY_RUN_AT,
-	MANY_PRIORITY,
-	MANY_ON_CONFLICT,
-	MANY_UNIQUE_FOR,
-	MANY_DEADLINE
 };
 
 enum
@@ -87,86 +70,68 @@ enum
 
 PG_FUNCTION_INFO_V1(taskly_enqueue_v1);
 PG_FUNCTION_INFO_V1(taskly_enqueue_by_id_v1);
-PG_FUNCTION_INFO_V1(taskly_enqueue_many_v1);
-PG_FUNCTION_INFO_V1(taskly_enqueue_many_by_id_v1);
 PG_FUNCTION_INFO_V1(taskly_submit_v1);
 
 /* ------------------------------------------------------------------------
  * Runs of a task
  * ------------------------------------------------------------------------ */
 
-/* Argument 0: a name or an id. */
-static void
-find_argument_task(FunctionCallInfo fcinfo, bool is_by_id, TaskRow *task)
+/*
+ * Insert a row, unless a run with its unique key stays; returns the run_id.
+ * attempts: how many it is allowed.
+ */
+static Datum
+make_run(RunRow *row, const QueueRow *queue, const UniqueArgs *unique, int attempts)
 {
-	if (is_by_id)
-		find_task_by_id(required_int64(fcinfo, 0, "task_id"), task);
-	else
-		find_task(required_text(fcinfo, 0, "task"), task);
+	int32		priority = run_int32(row, RUN_COL_PRIORITY);
+
+	check_queue_takes(queue, priority, 0);
+	if (run_is_null(row, RUN_COL_UNIQUE_KEY) || !unique_run_stays(row, unique, attempts))
+	{
+		check_queue_takes(queue, priority, 1);
+		run_store_insert(row, 1);
+		wake_for_runs(run_int64(row, RUN_COL_RUN_ID), 1);
+	}
+	return row->values[RUN_COL_RUN_ID - 1];
 }
 
 static void
-set_deadline(RunRow *row, Interval *deadline)
+set_key(RunRow *row, int col, Datum key)
 {
-	Datum		due_at = row->values[RUN_COL_SCHEDULED_FOR - 1];
-
-	if (deadline != NULL)
-		run_row_set(row, RUN_COL_DEADLINE_AT,
-					DirectFunctionCall2(timestamptz_pl_interval, due_at,
-										IntervalPGetDatum(deadline)));
-}
-
-/* A row for a run of the task that argument 0 names: enqueue's, and the model of enqueue_many's. */
-static void
-fill_for_task(FunctionCallInfo fcinfo, bool is_by_id, RunRow *row,
-			  int run_at, int priority, int deadline)
-{
-	TaskRow		task;
-	int64		home_id = catalog_home_id_or_error();
-	TimestampTz due_at;
-
-	find_argument_task(fcinfo, is_by_id, &task);
-	due_at = arg_run_at(fcinfo, run_at);
-	/* Not before that: what was due when it was queued is due for ever. */
-	run_row_for_task(row, &task, due_at, taskly_now(), RUN_SOURCE_ENQUEUE);
-	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(home_id));
-	if (!PG_ARGISNULL(priority))
-		run_row_set(row, RUN_COL_PRIORITY, Int32GetDatum(PG_GETARG_INT32(priority)));
-	set_deadline(row, arg_interval(fcinfo, deadline, "deadline"));
-}
-
-/* Does the queue of a task's runs take so many of them? */
-static void
-check_queue_of_task(const RunRow *row, int64 count)
-{
-	QueueRow	queue;
-
-	read_queue_of_task(run_int32(row, RUN_COL_QUEUE_ID), &queue);
-	check_queue_takes(&queue, run_int32(row, RUN_COL_PRIORITY), count);
+	if (key != (Datum) 0)
+		run_row_set(row, col, key);
 }
 
 static Datum
 enqueue(FunctionCallInfo fcinfo, bool is_by_id)
 {
-	RunRow		row;
+	static const TaskRunArgs places = {ENQUEUE_RUN_AT, ENQUEUE_PRIORITY, ENQUEUE_DEADLINE};
 	Datum		args;
+	Datum		unique_key;
+	UniqueArgs	unique;
+	TaskRow		task;
+	QueueRow	queue;
+	RunRow		row;
+	Datum		run_id;
 
 	begin_writing_call("taskly.enqueue()");
-	refuse_keys(fcinfo, ENQUEUE_KEY, ENQUEUE_UNIQUE_KEY);
-	refuse_conflict(fcinfo, ENQUEUE_ON_CONFLICT, ENQUEUE_UNIQUE_FOR);
 	refuse_dependencies(fcinfo, ENQUEUE_DEPENDS_ON, ENQUEUE_DEPENDS_WHEN);
 	args = arg_jsonb(fcinfo, ENQUEUE_ARGS);
+	unique_key = arg_key(fcinfo, ENQUEUE_UNIQUE_KEY, "unique_key");
+	read_unique_args(fcinfo, ENQUEUE_ON_CONFLICT, ENQUEUE_UNIQUE_FOR,
+					 unique_key != (Datum) 0, &unique);
 
 	push_newest_snapshot();
-	fill_for_task(fcinfo, is_by_id, &row, ENQUEUE_RUN_AT, ENQUEUE_PRIORITY,
-				  ENQUEUE_DEADLINE);
+	fill_row_for_task(fcinfo, is_by_id, &places, &task, &row);
 	if (args != (Datum) 0)
 		run_row_set(&row, RUN_COL_ARGS, args);
-	check_queue_of_task(&row, 1);
-	run_store_insert(&row, 1);
+	set_key(&row, RUN_COL_KEY, arg_key(fcinfo, ENQUEUE_KEY, "key"));
+	set_key(&row, RUN_COL_UNIQUE_KEY, unique_key);
+	read_queue_of_task(task.queue_id, &queue);
+	check_unique_in_queue(&unique, &queue);
+	run_id = make_run(&row, &queue, &unique, task.max_attempts);
 	pop_newest_snapshot();
-	wake_for_runs(run_int64(&row, RUN_COL_RUN_ID), 1);
-	return row.values[RUN_COL_RUN_ID - 1];
+	return run_id;
 }
 
 /* enqueue(task text, ...) RETURNS bigint */
@@ -181,105 +146,6 @@ Datum
 taskly_enqueue_by_id_v1(PG_FUNCTION_ARGS)
 {
 	return enqueue(fcinfo, true);
-}
-
-/* ------------------------------------------------------------------------
- * Many runs of a task
- * ------------------------------------------------------------------------ */
-
-typedef struct ArgsList
-{
-	int			count;
-	Datum	   *values;
-	bool	   *nulls;
-} ArgsList;
-
-static void
-read_args_list(FunctionCallInfo fcinfo, int n, ArgsList *list)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"args\" must not be null"),
-				 errhint("Give one element, which may be null, for each run.")));
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(n), JSONBOID, -1, false, TYPALIGN_INT,
-					  &list->values, &list->nulls, &list->count);
-	check_range("number of runs", list->count, 0, MANY_MAX);
-	for (int i = 0; i < list->count; i++)
-	{
-		if (!list->nulls[i])
-			check_args(list->values[i]);
-	}
-}
-
-/* Rows of the list from first on, as the model but for run_id and args. */
-static void
-insert_chunk(FunctionCallInfo fcinfo, const RunRow *model, const ArgsList *list,
-			 int first, int count)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	RunRow	   *rows = palloc(sizeof(RunRow) * count);
-
-	for (int i = 0; i < count; i++)
-	{
-		bool		no_null = false;
-
-		rows[i] = *model;
-		if (first + i > 0)
-			run_row_set(&rows[i], RUN_COL_RUN_ID, Int64GetDatum(run_store_next_id()));
-		if (!list->nulls[first + i])
-			run_row_set(&rows[i], RUN_COL_ARGS, list->values[first + i]);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
-							 &rows[i].values[RUN_COL_RUN_ID - 1], &no_null);
-	}
-	run_store_insert(rows, count);
-
-	/* The ids of others that may stand between ours do no harm. */
-	wake_for_runs(run_int64(&rows[0], RUN_COL_RUN_ID),
-				  (int) (run_int64(&rows[count - 1], RUN_COL_RUN_ID) -
-						 run_int64(&rows[0], RUN_COL_RUN_ID) + 1));
-	pfree(rows);
-}
-
-static Datum
-enqueue_many(FunctionCallInfo fcinfo, bool is_by_id)
-{
-	ArgsList	list;
-	RunRow		model;
-
-	begin_writing_call("taskly.enqueue_many()");
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	refuse_argument(fcinfo, MANY_KEYS, "keys");
-	refuse_argument(fcinfo, MANY_UNIQUE_KEYS, "unique_keys");
-	refuse_conflict(fcinfo, MANY_ON_CONFLICT, MANY_UNIQUE_FOR);
-	read_args_list(fcinfo, MANY_ARGS, &list);
-
-	push_newest_snapshot();
-	fill_for_task(fcinfo, is_by_id, &model, MANY_RUN_AT, MANY_PRIORITY,
-				  MANY_DEADLINE);
-	check_queue_of_task(&model, list.count);
-	for (int first = 0; first < list.count; first += INSERT_CHUNK)
-	{
-		CHECK_FOR_INTERRUPTS();
-		insert_chunk(fcinfo, &model, &list, first,
-					 Min(INSERT_CHUNK, list.count - first));
-	}
-	pop_newest_snapshot();
-	return (Datum) 0;
-}
-
-/* enqueue_many(task text, args jsonb[], ...) RETURNS SETOF bigint */
-Datum
-taskly_enqueue_many_v1(PG_FUNCTION_ARGS)
-{
-	return enqueue_many(fcinfo, false);
-}
-
-/* enqueue_many(task_id bigint, args jsonb[], ...) RETURNS SETOF bigint */
-Datum
-taskly_enqueue_many_by_id_v1(PG_FUNCTION_ARGS)
-{
-	return enqueue_many(fcinfo, true);
 }
 
 /* ------------------------------------------------------------------------
@@ -355,22 +221,35 @@ set_times(FunctionCallInfo fcinfo, RunRow *row)
 	run_row_set(row, RUN_COL_DUE_AT, due_at);
 	run_row_set(row, RUN_COL_SCHEDULED_FOR, due_at);
 	run_row_set(row, RUN_COL_QUEUED_AT, TimestampTzGetDatum(taskly_now()));
-	set_deadline(row, arg_interval(fcinfo, SUBMIT_DEADLINE, "deadline"));
+	set_run_deadline(row, arg_interval(fcinfo, SUBMIT_DEADLINE, "deadline"));
 	if (timeout != NULL)
 		run_row_set(row, RUN_COL_TIMEOUT, IntervalPGetDatum(timeout));
 }
 
 /* Its place in a queue, which must stay until the run is in it. */
 static void
-set_queue(FunctionCallInfo fcinfo, RunRow *row)
+set_queue(FunctionCallInfo fcinfo, RunRow *row, QueueRow *queue)
 {
-	int32		priority = required_int32(fcinfo, SUBMIT_PRIORITY, "priority");
-	QueueRow	queue;
+	find_queue_for_run(required_text(fcinfo, SUBMIT_QUEUE, "queue"), queue);
+	run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(queue->queue_id));
+	run_row_set(row, RUN_COL_PRIORITY,
+				Int32GetDatum(required_int32(fcinfo, SUBMIT_PRIORITY, "priority")));
+}
 
-	find_queue_for_run(required_text(fcinfo, SUBMIT_QUEUE, "queue"), &queue);
-	check_queue_takes(&queue, priority, 1);
-	run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(queue.queue_id));
-	run_row_set(row, RUN_COL_PRIORITY, Int32GetDatum(priority));
+/* Whose it is, and what else distinguishes it. */
+static void
+set_identity(FunctionCallInfo fcinfo, RunRow *row)
+{
+	Datum		args = arg_jsonb(fcinfo, SUBMIT_ARGS);
+
+	if (args != (Datum) 0)
+		run_row_set(row, RUN_COL_ARGS, args);
+	set_key(row, RUN_COL_KEY, arg_key(fcinfo, SUBMIT_KEY, "key"));
+	set_key(row, RUN_COL_UNIQUE_KEY, arg_key(fcinfo, SUBMIT_UNIQUE_KEY, "unique_key"));
+	run_row_set(row, RUN_COL_OWNER, ObjectIdGetDatum(GetUserId()));
+	run_row_set(row, RUN_COL_ATTEMPT, Int32GetDatum(0));
+	run_row_set(row, RUN_COL_CRASHES, Int32GetDatum(0));
+	run_row_set(row, RUN_COL_SOURCE, CStringGetTextDatum(RUN_SOURCE_SUBMIT));
 }
 
 /* submit(command text, ...) RETURNS bigint */
@@ -378,33 +257,27 @@ Datum
 taskly_submit_v1(PG_FUNCTION_ARGS)
 {
 	RunRow		row;
-	RunKind		kind;
-	Datum		args;
+	QueueRow	queue;
+	UniqueArgs	unique;
+	Datum		run_id;
 
 	begin_writing_call("taskly.submit()");
-	refuse_keys(fcinfo, SUBMIT_KEY, SUBMIT_UNIQUE_KEY);
-	refuse_conflict(fcinfo, SUBMIT_ON_CONFLICT, SUBMIT_UNIQUE_FOR);
 	refuse_dependencies(fcinfo, SUBMIT_DEPENDS_ON, SUBMIT_DEPENDS_WHEN);
 	check_owner(GetUserId());
 
 	run_row_init(&row);
-	kind = set_command(fcinfo, &row);
-	set_attempts(fcinfo, &row, kind);
+	set_attempts(fcinfo, &row, set_command(fcinfo, &row));
 	set_times(fcinfo, &row);
-	args = arg_jsonb(fcinfo, SUBMIT_ARGS);
-	if (args != (Datum) 0)
-		run_row_set(&row, RUN_COL_ARGS, args);
-	run_row_set(&row, RUN_COL_OWNER, ObjectIdGetDatum(GetUserId()));
-	run_row_set(&row, RUN_COL_ATTEMPT, Int32GetDatum(0));
-	run_row_set(&row, RUN_COL_CRASHES, Int32GetDatum(0));
-	run_row_set(&row, RUN_COL_SOURCE, CStringGetTextDatum(RUN_SOURCE_SUBMIT));
+	set_identity(fcinfo, &row);
+	read_unique_args(fcinfo, SUBMIT_ON_CONFLICT, SUBMIT_UNIQUE_FOR,
+					 !run_is_null(&row, RUN_COL_UNIQUE_KEY), &unique);
 
 	push_newest_snapshot();
-	set_queue(fcinfo, &row);
+	set_queue(fcinfo, &row, &queue);
+	check_unique_in_queue(&unique, &queue);
 	run_row_set(&row, RUN_COL_HOME_ID, Int64GetDatum(catalog_home_id_or_error()));
 	run_row_set(&row, RUN_COL_RUN_ID, Int64GetDatum(run_store_next_id()));
-	run_store_insert(&row, 1);
+	run_id = make_run(&row, &queue, &unique, run_int32(&row, RUN_COL_MAX_ATTEMPTS));
 	pop_newest_snapshot();
-	wake_for_runs(run_int64(&row, RUN_COL_RUN_ID), 1);
-	return row.values[RUN_COL_RUN_ID - 1];
+	return run_id;
 }

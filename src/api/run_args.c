@@ -11,13 +11,16 @@
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "api/command_args.h"
 #include "api/common.h"
 #include "api/run_args.h"
 #include "server/clock.h"
+#include "store/catalog.h"
 #include "store/queue_store.h"
 #include "store/run_store.h"
 
@@ -60,7 +63,8 @@ run_not_found(int64 run_id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("run " INT64_FORMAT " does not exist", run_id)));
+			 errmsg("run " INT64_FORMAT " does not exist", run_id),
+			 errhint("A run that has ended is known as long as history is kept, by setting and by queue.")));
 }
 
 /* ------------------------------------------------------------------------
@@ -110,6 +114,49 @@ arg_jsonb(FunctionCallInfo fcinfo, int n)
 	return args;
 }
 
+Datum
+arg_key(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		return (Datum) 0;
+	check_key(name, text_to_cstring(PG_GETARG_TEXT_PP(n)));
+	return PG_GETARG_DATUM(n);
+}
+
+/* ------------------------------------------------------------------------
+ * Runs of a task
+ * ------------------------------------------------------------------------ */
+
+void
+set_run_deadline(RunRow *row, Interval *deadline)
+{
+	Datum		due_at = row->values[RUN_COL_SCHEDULED_FOR - 1];
+
+	if (deadline != NULL)
+		run_row_set(row, RUN_COL_DEADLINE_AT,
+					DirectFunctionCall2(timestamptz_pl_interval, due_at,
+										IntervalPGetDatum(deadline)));
+}
+
+void
+fill_row_for_task(FunctionCallInfo fcinfo, bool is_by_id, const TaskRunArgs *places,
+				  TaskRow *task, RunRow *row)
+{
+	int64		home_id = catalog_home_id_or_error();
+
+	if (is_by_id)
+		find_task_by_id(required_int64(fcinfo, 0, "task_id"), task);
+	else
+		find_task(required_text(fcinfo, 0, "task"), task);
+	/* Not before that: what was due when it was queued is due for ever. */
+	run_row_for_task(row, task, arg_run_at(fcinfo, places->run_at), taskly_now(),
+					 RUN_SOURCE_ENQUEUE);
+	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(home_id));
+	if (!PG_ARGISNULL(places->priority))
+		run_row_set(row, RUN_COL_PRIORITY, Int32GetDatum(PG_GETARG_INT32(places->priority)));
+	set_run_deadline(row, arg_interval(fcinfo, places->deadline, "deadline"));
+}
+
 /* ------------------------------------------------------------------------
  * Arguments that are not supported
  * ------------------------------------------------------------------------ */
@@ -121,13 +168,6 @@ refuse_argument(FunctionCallInfo fcinfo, int n, const char *name)
 		refuse_unsupported(name, NULL);
 }
 
-void
-refuse_keys(FunctionCallInfo fcinfo, int key, int unique_key)
-{
-	refuse_argument(fcinfo, key, "key");
-	refuse_argument(fcinfo, unique_key, "unique_key");
-}
-
 /* An argument with one supported value, the first of those that are allowed. */
 static void
 refuse_other_choice(FunctionCallInfo fcinfo, int n, const char *name,
@@ -137,15 +177,6 @@ refuse_other_choice(FunctionCallInfo fcinfo, int n, const char *name,
 
 	if (check_choice(name, value, allowed) > 0)
 		refuse_unsupported(name, value);
-}
-
-void
-refuse_conflict(FunctionCallInfo fcinfo, int on_conflict, int unique_for)
-{
-	static const char *const allowed[] = {"keep", "replace", "postpone", NULL};
-
-	refuse_other_choice(fcinfo, on_conflict, "on_conflict", allowed);
-	refuse_argument(fcinfo, unique_for, "unique_for");
 }
 
 void
@@ -176,10 +207,9 @@ find_queue_for_run(const char *name, QueueRow *queue)
 	bool		found;
 
 	check_name("queue", name);
-	if (strcmp(name, "default") == 0)
+	found = queue_store_find(name, queue);
+	if (!found && strcmp(name, "default") == 0)
 		found = queue_store_read(queue_store_default(), queue);
-	else
-		found = queue_store_find(name, queue);
 	if (!found || !queue_store_hold(queue->queue_id))
 		queue_not_found(name);
 }
@@ -239,7 +269,7 @@ check_room(const QueueRow *queue, int64 count)
 	static RoomBelief belief = {0};
 	int64		room;
 
-	if (queue->max_pending == 0)
+	if (queue->max_pending == 0 || count == 0)
 		return;
 	if (belief.queue_id == queue->queue_id && belief.limit == queue->max_pending &&
 		belief.room >= count && taskly_monotonic_us() < belief.until_us)

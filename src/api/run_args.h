@@ -12,6 +12,8 @@
 #include "taskly.h"
 #include "fmgr.h"
 #include "store/queue_store.h"
+#include "store/run_store.h"
+#include "store/task_store.h"
 #include "utils/timestamp.h"
 
 /*
@@ -40,12 +42,28 @@ extern Interval *arg_interval(FunctionCallInfo fcinfo, int n, const char *name);
 /* Argument n, args: checked. 0: it is null. */
 extern Datum arg_jsonb(FunctionCallInfo fcinfo, int n);
 
+/* Argument n, a key: checked. 0: it is null. */
+extern Datum arg_key(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* Where calls about runs of a task have their common arguments; the task is argument 0. */
+typedef struct TaskRunArgs
+{
+	int			run_at;
+	int			priority;
+	int			deadline;
+} TaskRunArgs;
+
+/* A task by the name or id in argument 0, and a row for a run of it, as the arguments say. */
+extern void fill_row_for_task(FunctionCallInfo fcinfo, bool is_by_id, const TaskRunArgs *places,
+							  TaskRow *task, RunRow *row);
+
+/* A length after the time for which the row is scheduled; NULL: leave it. */
+extern void set_run_deadline(RunRow *row, Interval *deadline);
+
 /* Error 0A000 when argument n is given. */
 extern void refuse_argument(FunctionCallInfo fcinfo, int n, const char *name);
 
 /* The same for arguments, at these places, of which no value or one is supported. */
-extern void refuse_keys(FunctionCallInfo fcinfo, int key, int unique_key);
-extern void refuse_conflict(FunctionCallInfo fcinfo, int on_conflict, int unique_for);
 extern void refuse_dependencies(FunctionCallInfo fcinfo, int depends_on, int depends_when);
 
 /* A queue by its name, kept from being dropped until the transaction ends; error 42704. */
@@ -54,7 +72,7 @@ extern void find_queue_for_run(const char *name, QueueRow *queue);
 /* The queue of a task, which the task keeps from being dropped. */
 extern void read_queue_of_task(int32 queue_id, QueueRow *queue);
 
-/* Error 22023 unless it knows priorities, or 53400 unless it takes so many more runs. */
+/* Error 22023 unless it knows priorities, or 53400 unless it takes so many more runs, which may be none. */
 extern void check_queue_takes(const QueueRow *queue, int32 priority, int64 count);
 
 #endif							/* TASKLY_RUN_ARGS_H */

@@ -158,6 +158,8 @@ check_policies(TaskDraft *draft)
 	check_given_range(draft, TASK_PAUSE_AFTER_FAILURES, row->pause_after_failures, PG_INT32_MAX);
 	check_needs_policy(draft, TASK_MAX_INSTANCES, TASK_OVERLAP, row->overlap, "allow");
 	check_needs_policy(draft, TASK_MISSED_LIMIT, TASK_MISSED, row->missed, "all");
+	if (draft->row.key != NULL && draft->is_changed[TASK_KEY])
+		check_key("key", draft->row.key);
 	check_on_failure(draft);
 }
 

@@ -32,7 +32,8 @@ begin_attempt(RunningRun *run)
 	claim = run_store_lock(run->assignment->run_id, &run->ctid, &run->row);
 	/* Since the look at it its task may have gone, changed, or changed hands. */
 	if (claim == CLAIM_OK &&
-		(!running_load(run) || running_is_denied(run) ||
+		(!ItemPointerEquals(&run->ctid, &run->row.ctid) ||
+		 !running_load(run) || running_is_denied(run) ||
 		 run->definition.kind != RUN_KIND_AUTOCOMMIT))
 		claim = CLAIM_CHANGED;
 	/* Somebody else's attempt: its process or recovery will end it. */
@@ -60,16 +61,15 @@ begin_attempt(RunningRun *run)
 static void
 execute_statements(RunningRun *run)
 {
-	CommandResult result = {-1, NULL};
+	CommandResult result;
 
+	command_result_init(&result, run->context);
 	session_commits_wait(true);
 	session_allow_cancel(true);
 	command_run_autocommit(run->definition.command, run->args, &result);
 	session_allow_cancel(false);
 	session_stop_timer();
-	run->end.status = RUN_SUCCEEDED;
-	run->end.rows = result.rows;
-	run->end.tag = result.tag;
+	running_succeeded(run, &result);
 }
 
 /* Statements that have committed stay committed: no attempt is undone. */

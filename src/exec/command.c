@@ -4,7 +4,8 @@
  *	  Execution of a command's text.
  *
  * Parsing costs more than running a short command, so a single statement's plan
- * is kept, found by the command's text. Rows are counted and thrown away.
+ * is kept, found by the command's text. Rows are counted and, but for the first
+ * (result.c), thrown away.
  *
  *-------------------------------------------------------------------------
  */
@@ -157,7 +158,7 @@ run_kept_plan(KeptCommand *kept, Datum args, CommandResult *result)
 	options.params->params[0].isnull = args == (Datum) 0;
 	options.params->params[0].pflags = PARAM_FLAG_CONST;
 	options.params->params[0].ptype = JSONBOID;
-	options.dest = None_Receiver;
+	options.dest = &result->receiver.pub;
 	code = SPI_execute_plan_extended(kept->plan, &options);
 	if (code < 0)
 		ereport(ERROR,
@@ -167,6 +168,7 @@ run_kept_plan(KeptCommand *kept, Datum args, CommandResult *result)
 	result->rows = SPI_processed;
 	result->tag = GetCommandTagName(kept->tag);
 	SPI_finish();
+	result_finish_statement(&result->receiver);
 }
 
 /* ------------------------------------------------------------------------
@@ -203,12 +205,21 @@ run_statement(RawStmt *statement, const char *source, Datum args,
 					  plans, NULL);
 	PortalStart(portal, params, 0, InvalidSnapshot);
 	InitializeQueryCompletion(&completion);
-	run_portal(portal, is_top_level, &completion);
+	run_portal(portal, is_top_level, &result->receiver.pub, &completion);
 	PortalDrop(portal, false);
+	result_finish_statement(&result->receiver);
 
 	result->tag = GetCommandTagName(CreateCommandTag(statement->stmt));
 	result->rows = command_tag_display_rowcount(CreateCommandTag(statement->stmt)) ?
 		(int64) completion.nprocessed : -1;
+}
+
+void
+command_result_init(CommandResult *result, MemoryContext context)
+{
+	result->rows = -1;
+	result->tag = NULL;
+	result_init(&result->receiver, context);
 }
 
 void

@@ -9,12 +9,17 @@
 #define TASKLY_COMMAND_H
 
 #include "taskly.h"
+#include "exec/result.h"
 
 typedef struct CommandResult
 {
 	int64		rows;			/* of the last statement */
 	const char *tag;			/* of the last statement; static storage */
+	ResultReceiver receiver;
 } CommandResult;
+
+/* Before a command; its result will be in a context that outlives its transactions. */
+extern void command_result_init(CommandResult *result, MemoryContext context);
 
 /* args: jsonb for $1, or 0 for NULL. */
 

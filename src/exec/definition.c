@@ -11,6 +11,8 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "exec/outcome.h"
@@ -34,11 +36,11 @@ set_backoff(RunDefinition *definition, const char *text)
 }
 
 static bool
-load_from_task(int64 task_id, RunDefinition *definition)
+load_from_task(int64 task_id, RunDefinition *definition, TaskVersion *version)
 {
 	TaskRow		task;
 
-	if (!task_store_read(task_id, &task))
+	if (!task_store_read_version(task_id, &task, version))
 		return false;
 	definition->task_id = task_id;
 	definition->version = task.version;
@@ -89,17 +91,118 @@ load_from_row(const RunRow *row, RunDefinition *definition)
 	definition->on_failure = run_row_text(row, RUN_COL_ON_FAILURE);
 }
 
+/* A run's own limit wins: submit() gives one, retry() raises it. */
+static void
+apply_own_limit(const RunRow *row, RunDefinition *definition)
+{
+	if (!run_is_null(row, RUN_COL_MAX_ATTEMPTS))
+		definition->max_attempts = run_int32(row, RUN_COL_MAX_ATTEMPTS);
+}
+
 bool
 definition_load(const RunRow *row, RunDefinition *definition)
 {
+	TaskVersion version;
+
 	memset(definition, 0, sizeof(*definition));
 	if (run_is_null(row, RUN_COL_TASK_ID))
 		load_from_row(row, definition);
-	else if (!load_from_task(run_int64(row, RUN_COL_TASK_ID), definition))
+	else if (!load_from_task(run_int64(row, RUN_COL_TASK_ID), definition, &version))
 		return false;
+	apply_own_limit(row, definition);
+	return true;
+}
 
-	/* A run's own limit wins: submit() gives one, retry() raises it. */
-	if (!run_is_null(row, RUN_COL_MAX_ATTEMPTS))
-		definition->max_attempts = run_int32(row, RUN_COL_MAX_ATTEMPTS);
+/* ------------------------------------------------------------------------
+ * Tasks that are known
+ * ------------------------------------------------------------------------ */
+
+#define MAX_KNOWN_TASKS		512
+
+typedef struct KnownTask
+{
+	int64		task_id;		/* hash key */
+	TaskVersion version;
+	MemoryContext context;		/* of the definition's texts */
+	RunDefinition definition;
+} KnownTask;
+
+static HTAB *known_tasks = NULL;
+
+/* A run that was begun with it may still look at its texts. */
+static void
+forget(KnownTask *known)
+{
+	MemoryContextSetParent(known->context, CurrentMemoryContext);
+	(void) hash_search(known_tasks, &known->task_id, HASH_REMOVE, NULL);
+}
+
+static void
+make_room(void)
+{
+	HASHCTL		control = {0};
+	HASH_SEQ_STATUS scan;
+	KnownTask  *known;
+
+	if (known_tasks == NULL)
+	{
+		control.keysize = sizeof(int64);
+		control.entrysize = sizeof(KnownTask);
+		known_tasks = hash_create("taskly known tasks", 64, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	if (hash_get_num_entries(known_tasks) < MAX_KNOWN_TASKS)
+		return;
+	hash_seq_init(&scan, known_tasks);
+	while ((known = hash_seq_search(&scan)) != NULL)
+		forget(known);
+}
+
+static bool
+learn(int64 task_id, RunDefinition *definition)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "taskly definition",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	TaskVersion version;
+	KnownTask  *known;
+	bool		found = load_from_task(task_id, definition, &version);
+
+	MemoryContextSwitchTo(old_context);
+	if (!found)
+		return false;
+	make_room();
+	known = hash_search(known_tasks, &task_id, HASH_ENTER, NULL);
+	known->version = version;
+	known->context = context;
+	known->definition = *definition;
+	MemoryContextSetParent(context, TopMemoryContext);
+	return true;
+}
+
+bool
+definition_recall(const RunRow *row, RunDefinition *definition)
+{
+	int64		task_id;
+	KnownTask  *known = NULL;
+
+	if (run_is_null(row, RUN_COL_TASK_ID))
+		return definition_load(row, definition);
+	task_id = run_int64(row, RUN_COL_TASK_ID);
+	if (known_tasks != NULL)
+		known = hash_search(known_tasks, &task_id, HASH_FIND, NULL);
+	if (known != NULL && !task_store_is_version(task_id, &known->version))
+	{
+		forget(known);
+		known = NULL;
+	}
+	if (known != NULL)
+		*definition = known->definition;
+	else
+	{
+		memset(definition, 0, sizeof(*definition));
+		if (!learn(task_id, definition))
+			return false;
+	}
+	apply_own_limit(row, definition);
 	return true;
 }

@@ -38,6 +38,7 @@
 #include "server/current_run.h"
 #include "server/database.h"
 #include "server/rights.h"
+#include "server/run_request.h"
 #include "server/txn.h"
 
 /* A run that fails to serialize is run again at once, this often. */
@@ -107,6 +108,9 @@ running_show(RunningRun *run)
 	current.task = run->definition.task_name;
 	current.attempt = run->attempt;
 	current.scheduled_for = run_time(&run->row, RUN_COL_SCHEDULED_FOR);
+	current.snoozes = run_is_null(&run->row, RUN_COL_SNOOZES) ? 0 :
+		run_int32(&run->row, RUN_COL_SNOOZES);
+	current.activity = my_slot;
 	if (run->args != (Datum) 0)
 		current.args = JsonbToCString(NULL, &DatumGetJsonbP(run->args)->root,
 									  VARSIZE_ANY_EXHDR(DatumGetPointer(run->args)));
@@ -120,7 +124,7 @@ running_show(RunningRun *run)
 		InterruptPending = QueryCancelPending = true;
 }
 
-static void
+void
 running_hide(void)
 {
 	session_stop_timer();
@@ -133,7 +137,7 @@ running_hide(void)
 bool
 running_load(RunningRun *run)
 {
-	if (!definition_load(&run->row, &run->definition))
+	if (!definition_recall(&run->row, &run->definition))
 		return false;
 	run->attempt = run_int32(&run->row, RUN_COL_ATTEMPT) + 1;
 	run->args = run_is_null(&run->row, RUN_COL_ARGS) ? (Datum) 0 :
@@ -162,8 +166,8 @@ running_is_expired(const RunningRun *run)
  * An atomic run
  * ------------------------------------------------------------------------ */
 
-static OutcomeKind
-kind_of_claim(ClaimResult claim)
+OutcomeKind
+running_kind_of_claim(ClaimResult claim)
 {
 	switch (claim)
 	{
@@ -176,25 +180,48 @@ kind_of_claim(ClaimResult claim)
 	}
 }
 
-static void
-record_history(RunningRun *run)
+void
+running_record_end(RunningRun *run)
 {
 	run_end_finish(&run->end);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	history_store_insert(&run->row, &run->end,
-						 database_history_slot(database_my_entry()));
+	if (run->end.snooze_us >= 0)
+	{
+		outcome_snooze(&run->row, &run->end);
+		run_store_insert(&run->row, 1);
+	}
+	else if (outcome_is_kept((QueueKeep) run->assignment->keep, &run->end))
+	{
+		run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
+		history_store_insert(&run->row, &run->end,
+							 database_history_slot(database_my_entry()));
+	}
 	PopActiveSnapshot();
 }
 
-/* The command in its own level of settings, up to the outcome's row. */
-static void
-execute_claimed(RunningRun *run)
+void
+running_succeeded(RunningRun *run, const CommandResult *result)
 {
-	CommandResult result = {-1, NULL};
+	run->end.status = RUN_SUCCEEDED;
+	run->end.rows = result->rows;
+	run->end.tag = result->tag;
+	if (!run_request_result(&run->end.result))
+	{
+		run->end.result = result->receiver.value;
+		run->end.message = result->receiver.problem;
+	}
+	(void) run_request_delay(&run->end.snooze_us);
+}
+
+int
+running_execute(RunningRun *run)
+{
+	CommandResult result;
 	int			nest_level;
 	int			asked_synchronous_commit;
 
 	running_show(run);
+	command_result_init(&result, run->context);
 	nest_level = NewGUCNestLevel();
 	command_run_atomic(run->definition.command, run->args, &result);
 	session_settle();
@@ -202,16 +229,37 @@ execute_claimed(RunningRun *run)
 	AtEOXact_GUC(false, nest_level);
 	session_allow_cancel(false);
 	session_stop_timer();
+	running_succeeded(run, &result);
+	return asked_synchronous_commit;
+}
 
-	run->end.status = RUN_SUCCEEDED;
-	run->end.rows = result.rows;
-	run->end.tag = result.tag;
-	run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
-	record_history(run);
+static void
+execute_claimed(RunningRun *run)
+{
+	int			asked_synchronous_commit = running_execute(run);
+
+	running_record_end(run);
 
 	/* A command that asked for a commit that waits gets one. */
 	if (asked_synchronous_commit > SYNCHRONOUS_COMMIT_OFF)
 		session_next_commit_waits(asked_synchronous_commit);
+}
+
+NextStep
+running_check(RunningRun *run)
+{
+	if (!running_load(run))
+		return STEP_END_WITHOUT_TASK;
+	/* Given to another role since it was handed to us: its workers run it. */
+	if (run_oid(&run->row, RUN_COL_OWNER) != GetAuthenticatedUserId())
+		return STEP_NOT_OURS;
+	if (running_is_denied(run))
+		return STEP_DENY;
+	if (running_is_expired(run))
+		return STEP_EXPIRE;
+	if (run->definition.kind == RUN_KIND_AUTOCOMMIT)
+		return STEP_AUTOCOMMIT;
+	return run->definition.kind == RUN_KIND_SHELL ? STEP_NOT_OURS : STEP_DONE;
 }
 
 /*
@@ -230,10 +278,16 @@ try_atomic(RunningRun *run)
 	if (claim != CLAIM_OK)
 	{
 		txn_abort();
-		run->outcome->kind = kind_of_claim(claim);
+		run->outcome->kind = running_kind_of_claim(claim);
 		return STEP_DONE;
 	}
-	run->ctid = run->row.ctid;
+	/* Postponed or replaced since it was handed to us: it may not be due any more. */
+	if (!ItemPointerEquals(&run->ctid, &run->row.ctid))
+	{
+		txn_abort();
+		run->outcome->kind = OUTCOME_LOOK_AGAIN;
+		return STEP_DONE;
+	}
 	/* In somebody's hands since its task was another kind: recovery ends it. */
 	if (!run_is_null(&run->row, RUN_COL_STARTED_AT))
 	{
@@ -241,19 +295,7 @@ try_atomic(RunningRun *run)
 		run->outcome->kind = OUTCOME_LOCKED;
 		return STEP_DONE;
 	}
-	if (!running_load(run))
-		run->next_step = STEP_END_WITHOUT_TASK;
-	/* Given to another role since it was handed to us: its workers run it. */
-	else if (run_oid(&run->row, RUN_COL_OWNER) != GetAuthenticatedUserId())
-		run->next_step = STEP_NOT_OURS;
-	else if (running_is_denied(run))
-		run->next_step = STEP_DENY;
-	else if (running_is_expired(run))
-		run->next_step = STEP_EXPIRE;
-	else if (run->definition.kind == RUN_KIND_AUTOCOMMIT)
-		run->next_step = STEP_AUTOCOMMIT;
-	else if (run->definition.kind == RUN_KIND_SHELL)
-		run->next_step = STEP_NOT_OURS;
+	run->next_step = running_check(run);
 	PopActiveSnapshot();
 	if (run->next_step != STEP_DONE)
 	{
@@ -274,8 +316,8 @@ try_atomic(RunningRun *run)
  * Failure
  * ------------------------------------------------------------------------ */
 
-static bool
-is_serialization_failure(const ErrorData *error)
+bool
+running_lost_race(const ErrorData *error)
 {
 	return error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE ||
 		error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
@@ -325,13 +367,15 @@ record_attempt(RunningRun *run)
 			run_row_set(&row, RUN_COL_ATTEMPT,
 						Int32GetDatum(run_int32(&row, RUN_COL_ATTEMPT) + 1));
 		run_end_finish(&run->end);
+		if (run->end.status == RUN_CANCELLED && activity_is_cancelled(my_slot))
+			outcome_name_canceller(&run->end, my_slot);
 		claim = outcome_record(&row, &run->definition, &run->end,
 							   run->assignment->consecutive_failures + 1);
 	}
 	if (claim != CLAIM_OK)
 	{
 		txn_abort();
-		run->outcome->kind = kind_of_claim(claim);
+		run->outcome->kind = running_kind_of_claim(claim);
 		return;
 	}
 	txn_commit();
@@ -393,7 +437,7 @@ try_once(RunningRun *run)
 	error = caught;
 	if (error == NULL)
 		return step;
-	if (is_serialization_failure(error) && run->reruns++ < MAX_RERUNS)
+	if (running_lost_race(error) && run->reruns++ < MAX_RERUNS)
 		return STEP_RERUN;
 	if (!running_judge_error(run, error))
 		return STEP_RERUN;
@@ -410,8 +454,8 @@ try_once(RunningRun *run)
 	return STEP_DONE;
 }
 
-static void
-end_unstarted(RunningRun *run, NextStep step)
+void
+running_end_unstarted(RunningRun *run, NextStep step)
 {
 	int64		run_id = run->assignment->run_id;
 	int			failures = run->assignment->consecutive_failures + 1;
@@ -421,6 +465,11 @@ end_unstarted(RunningRun *run, NextStep step)
 		case STEP_NOT_OURS:
 			/* Its task was altered: the scheduler has to hear of it first. */
 			run->outcome->kind = OUTCOME_LOOK_AGAIN;
+			break;
+		case STEP_CANCEL:
+			run->outcome->kind = executor_end_run(run_id, NULL, RUN_CANCELLED, "57014",
+												  "run was cancelled", NULL,
+												  failures, run->outcome);
 			break;
 		case STEP_EXPIRE:
 			run->outcome->kind = executor_end_run(run_id, &run->ctid, RUN_EXPIRED,
@@ -441,17 +490,6 @@ end_unstarted(RunningRun *run, NextStep step)
 	}
 }
 
-static void
-init_running(RunningRun *run, const Assignment *assignment, Outcome *outcome)
-{
-	memset(run, 0, sizeof(*run));
-	run->slot = my_slot;
-	run->assignment = assignment;
-	run->outcome = outcome;
-	run->ctid = assignment->ctid;
-	run->context = run_context;
-}
-
 /* Forget what the last try has found out. */
 static void
 begin_try(RunningRun *run)
@@ -463,17 +501,29 @@ begin_try(RunningRun *run)
 }
 
 void
+running_init(RunningRun *run, const Assignment *assignment, Outcome *outcome)
+{
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->run_id = assignment->run_id;
+	outcome->task_id = assignment->task_id;
+	outcome->activity = -1;
+	memset(run, 0, sizeof(*run));
+	run->slot = my_slot;
+	run->assignment = assignment;
+	run->outcome = outcome;
+	run->ctid = assignment->ctid;
+	run->context = run_context;
+	begin_try(run);
+}
+
+void
 executor_run(const Assignment *assignment, Outcome *outcome)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(run_context);
 	RunningRun	run;
 	NextStep	step;
 
-	memset(outcome, 0, sizeof(*outcome));
-	outcome->run_id = assignment->run_id;
-	outcome->task_id = assignment->task_id;
-	outcome->activity = -1;
-	init_running(&run, assignment, outcome);
+	running_init(&run, assignment, outcome);
 	do
 	{
 		begin_try(&run);
@@ -487,10 +537,12 @@ executor_run(const Assignment *assignment, Outcome *outcome)
 	if (step == STEP_AUTOCOMMIT)
 		autocommit_run(&run);
 	else if (step != STEP_DONE)
-		end_unstarted(&run, step);
+		running_end_unstarted(&run, step);
 
 	running_hide();
-	activity_end(my_slot);
+	/* A cancel that came too late for its command is in time for the next one. */
+	if (activity_end(my_slot) && outcome->kind == OUTCOME_LOOK_AGAIN)
+		running_end_unstarted(&run, STEP_CANCEL);
 	session_clean();
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(run_context);

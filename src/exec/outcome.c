@@ -23,10 +23,12 @@
 #include "utils/timestamp.h"
 
 #include "exec/outcome.h"
+#include "server/activity.h"
 #include "server/clock.h"
 #include "server/database.h"
 #include "server/guc.h"
 #include "server/wake.h"
+#include "store/queue_store.h"
 #include "store/task_store.h"
 
 void
@@ -38,6 +40,7 @@ run_end_init(RunEnd *end, RunStatus status)
 	end->rows = -1;
 	end->exit_code = -1;
 	end->output_bytes = -1;
+	end->snooze_us = -1;
 	end->pid = MyProcPid;
 }
 
@@ -63,6 +66,9 @@ run_end_from_error(RunEnd *end, const ErrorData *error)
 	end->detail = error->detail;
 	end->hint = error->hint;
 	end->context = error->context;
+	/* What a failed command has asked for is nothing. */
+	end->result = (Datum) 0;
+	end->snooze_us = -1;
 }
 
 void
@@ -238,31 +244,123 @@ call_on_failure(const RunRow *row, const RunDefinition *definition,
  * Recording
  * ------------------------------------------------------------------------ */
 
+bool
+outcome_is_kept(QueueKeep keep, const RunEnd *end)
+{
+	return keep == KEEP_ALL ||
+		(keep == KEEP_FAILURES && end->status != RUN_SUCCEEDED);
+}
+
+static QueueKeep
+keep_of_queue(int32 queue_id)
+{
+	QueueRow	queue;
+
+	return queue_store_read(queue_id, &queue) ? queue.settings.keep : KEEP_ALL;
+}
+
 /* The pending row waits again: its start mark is gone, its due time is new. */
-static ClaimResult
-wait_for_next_attempt(RunRow *row, TimestampTz due_at)
+static void
+wait_until(RunRow *row, TimestampTz due_at)
 {
 	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(due_at));
 	run_row_set_null(row, RUN_COL_STARTED_AT);
 	run_row_set_null(row, RUN_COL_INCARNATION);
 	run_row_set_null(row, RUN_COL_PID);
+}
+
+static void
+wait_for_next_attempt(RunRow *row, const RunEnd *end, TimestampTz due_at)
+{
+	wait_until(row, due_at);
+	run_row_set_null(row, RUN_COL_LAST_SQLSTATE);
+	if (end->sqlstate != NULL)
+		run_row_set(row, RUN_COL_LAST_SQLSTATE, CStringGetTextDatum(end->sqlstate));
+	run_row_set_error(row, end->message);
+}
+
+void
+outcome_snooze(RunRow *row, RunEnd *end)
+{
+	TimestampTz due_at = end->finished_at + end->snooze_us;
+	int			snoozes = run_is_null(row, RUN_COL_SNOOZES) ? 0 :
+		run_int32(row, RUN_COL_SNOOZES);
+
+	/* It is at its deadline that it expires. */
+	if (!run_is_null(row, RUN_COL_DEADLINE_AT))
+		due_at = Min(due_at, run_time(row, RUN_COL_DEADLINE_AT));
+	wait_until(row, due_at);
+	run_row_set(row, RUN_COL_SNOOZES, Int32GetDatum(snoozes + 1));
+	end->is_final = false;
+}
+
+void
+outcome_name_canceller(RunEnd *end, int activity)
+{
+	Oid			role = activity_cancelled_by(activity);
+	char	   *name = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
+
+	if (!OidIsValid(role))
+		end->message = "cancelled: the next occurrence of its task is due";
+	else if (name != NULL)
+		end->message = psprintf("cancelled by role \"%s\"", name);
+}
+
+/* Its start mark has counted an attempt. */
+static ClaimResult
+snooze_marked(RunRow *row, RunEnd *end)
+{
+	run_row_set(row, RUN_COL_ATTEMPT,
+				Int32GetDatum(run_int32(row, RUN_COL_ATTEMPT) - 1));
+	outcome_snooze(row, end);
 	return run_store_update(row);
+}
+
+/* Give the row that waits its new values; a claimed one comes back. */
+static ClaimResult
+put_back(RunRow *row, bool is_claimed)
+{
+	if (!is_claimed)
+		return run_store_update(row);
+	run_store_insert(row, 1);
+	return CLAIM_OK;
+}
+
+static ClaimResult
+record(RunRow *row, const RunDefinition *definition, RunEnd *end,
+	   int consecutive_failures, bool is_claimed)
+{
+	TimestampTz due_at = 0;
+	ClaimResult result = CLAIM_OK;
+
+	end->is_final = !may_be_tried_again(row, definition, end) ||
+		!next_attempt_at(row, definition, end, &due_at);
+	if (outcome_is_kept(keep_of_queue(run_int32(row, RUN_COL_QUEUE_ID)), end))
+		history_store_insert(row, end, database_history_slot(database_my_entry()));
+	if (!end->is_final)
+	{
+		wait_for_next_attempt(row, end, due_at);
+		return put_back(row, is_claimed);
+	}
+	if (!is_claimed)
+		result = run_store_delete(row);
+	if (result == CLAIM_OK && run_status_is_failure(end->status))
+		call_on_failure(row, definition, end, consecutive_failures);
+	return result;
 }
 
 ClaimResult
 outcome_record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 			   int consecutive_failures)
 {
-	TimestampTz due_at = 0;
-	int			slot = database_history_slot(database_my_entry());
-	ClaimResult result;
+	if (end->snooze_us >= 0)
+		return snooze_marked(row, end);
+	return record(row, definition, end, consecutive_failures, false);
+}
 
-	end->is_final = !may_be_tried_again(row, definition, end) ||
-		!next_attempt_at(row, definition, end, &due_at);
-	history_store_insert(row, end, slot);
-	result = end->is_final ? run_store_delete(row) :
-		wait_for_next_attempt(row, due_at);
-	if (result == CLAIM_OK && end->is_final && run_status_is_failure(end->status))
-		call_on_failure(row, definition, end, consecutive_failures);
-	return result;
+void
+outcome_record_claimed(RunRow *row, const RunDefinition *definition, RunEnd *end,
+					   int consecutive_failures)
+{
+	(void) record(row, definition, end, consecutive_failures, true);
 }

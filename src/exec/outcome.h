@@ -39,6 +39,13 @@ typedef struct RunDefinition
  */
 extern bool definition_load(const RunRow *row, RunDefinition *definition);
 
+/*
+ * The same for a process that executes one run after another: what it knows of a
+ * task is good until the task's row changes. Texts live at least as long as the
+ * current memory context is not reset.
+ */
+extern bool definition_recall(const RunRow *row, RunDefinition *definition);
+
 /* Fill the end of an attempt from an error. */
 extern void run_end_from_error(RunEnd *end, const ErrorData *error);
 extern void run_end_init(RunEnd *end, RunStatus status);
@@ -47,15 +54,32 @@ extern void run_end_init(RunEnd *end, RunStatus status);
 extern void run_end_start(RunEnd *end);
 extern void run_end_finish(RunEnd *end);
 
+/* Is such an end kept in history, by what its queue keeps? */
+extern bool outcome_is_kept(QueueKeep keep, const RunEnd *end);
+
 /*
  * Record the end of an attempt in the current transaction: history, and the
  * pending row is deleted or, for another attempt, given its next due time. The
  * row must be locked (or have been read and not be anybody else's), and its
- * attempt column say how many attempts are over, this one included. Calls
+ * attempt column say how many attempts are over, this one included. Its queue is
+ * asked what is kept. Calls
  * on_failure when the run is over.
  */
 extern ClaimResult outcome_record(RunRow *row, const RunDefinition *definition,
 								  RunEnd *end, int consecutive_failures);
+
+/* The same for a row that the current transaction has deleted, as its claim. */
+extern void outcome_record_claimed(RunRow *row, const RunDefinition *definition,
+								   RunEnd *end, int consecutive_failures);
+
+/*
+ * Make of the row of a run that has asked for it (end->snooze_us) one that waits
+ * again; whoever has it in his hands writes it, instead of an outcome.
+ */
+extern void outcome_snooze(RunRow *row, RunEnd *end);
+
+/* In a transaction: the message of a cancelled run says who has cancelled it. */
+extern void outcome_name_canceller(RunEnd *end, int activity);
 
 /* The outcome of a run that is over, or tried again, for the scheduler. */
 extern void outcome_fill(Outcome *outcome, const RunEnd *end);

@@ -17,7 +17,9 @@
 #include "commands/prepare.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
+#include "libpq/be-fsstubs.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "replication/syncrep.h"
 #include "replication/walsender.h"
 #include "storage/latch.h"
@@ -36,6 +38,7 @@ static TimeoutId run_timeout;
 static volatile sig_atomic_t timer_went_off = false;
 static volatile int64 stop_by_us = 0;	/* monotonic; set while the timer is off */
 static bool used_temp_objects = false;
+static bool left_something = false; /* by a utility statement */
 static int	role_synchronous_commit;
 static XLogRecPtr unflushed = InvalidXLogRecPtr;
 
@@ -115,8 +118,42 @@ session_settle(void)
 }
 
 void
+session_note_statement(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_CallStmt:
+		case T_DoStmt:
+		case T_ExplainStmt:
+		case T_NotifyStmt:
+		case T_VariableShowStmt:
+			break;
+		case T_VariableSetStmt:
+			/* SET TRANSACTION is not undone with the run's other settings. */
+			if (((const VariableSetStmt *) statement)->kind == VAR_SET_MULTI)
+				left_something = true;
+			break;
+		default:
+			left_something = true;
+			break;
+	}
+}
+
+bool
+session_can_go_on(void)
+{
+	if (left_something || (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) ||
+		holds_lock_of_method(USER_LOCKMETHOD))
+		return false;
+	ResetSequenceCaches();
+	AtEOXact_LargeObject(true);
+	return true;
+}
+
+void
 session_clean(void)
 {
+	left_something = false;
 	if (used_temp_objects)
 	{
 		used_temp_objects = false;

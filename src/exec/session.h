@@ -11,6 +11,7 @@
 
 #include "taskly.h"
 #include "access/xlogdefs.h"
+#include "nodes/nodes.h"
 
 /* Once, after the connection is made. */
 extern void session_init(void);
@@ -34,6 +35,17 @@ extern void session_allow_cancel(bool allow);
  * forget what can only be forgotten inside a transaction.
  */
 extern void session_settle(void);
+
+/*
+ * After a run whose transaction goes on with another: forget what can be
+ * forgotten. False: the run has left something that ends only with the
+ * transaction (temporary objects, locks of its own, SET CONSTRAINTS, …), so the
+ * next run must not be in it.
+ */
+extern bool session_can_go_on(void);
+
+/* From the hook on utility statements: what might leave something behind is noted. */
+extern void session_note_statement(const Node *statement);
 
 /* After the commit or abort of a run: forget the rest. */
 extern void session_clean(void);

@@ -108,6 +108,9 @@ look(ShellAttempt *attempt, RunRow *row, const Obstacle **obstacle)
 
 	if (claim != CLAIM_OK)
 		return kind_of_claim(claim);
+	/* Postponed or replaced since it was handed to us: it may not be due any more. */
+	if (!ItemPointerEquals(&attempt->assignment.ctid, &row->ctid))
+		return OUTCOME_LOOK_AGAIN;
 	/* Somebody else's attempt: its process or recovery will end it. */
 	if (!run_is_null(row, RUN_COL_STARTED_AT))
 		return OUTCOME_LOCKED;
@@ -244,6 +247,9 @@ shell_attempt_record(ShellAttempt *attempt, Outcome *outcome)
 
 	txn_begin("taskly: record shell run");
 	kind = lock_our_row(attempt, &row);
+	if (kind == OUTCOME_ENDED && attempt->end.status == RUN_CANCELLED &&
+		activity_is_cancelled(attempt->assignment.activity))
+		outcome_name_canceller(&attempt->end, attempt->assignment.activity);
 	if (kind == OUTCOME_ENDED &&
 		outcome_record(&row, &attempt->definition, &attempt->end,
 					   attempt->assignment.consecutive_failures + 1) != CLAIM_OK)

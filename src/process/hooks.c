@@ -35,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "exec/session.h"
 #include "process/hooks.h"
 #include "server/clock.h"
 #include "server/database.h"
@@ -310,6 +311,7 @@ see_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	Oid			database = InvalidOid;
 	int			entry = -1;
 
+	session_note_statement(statement);
 	if (may_look && context == PROCESS_UTILITY_TOPLEVEL)
 		database = database_needed_by(statement);
 	if (may_look && !OidIsValid(database) && drops_taskly(statement))

@@ -111,7 +111,7 @@ sort_news(const News *news)
 		case NEWS_RUNS:
 			/* More than memory holds is better read in order. */
 			if (news->count > taskly_ready_limit / 2)
-				wanted.everything = true;
+				wanted.all_runs = true;
 			else
 				want_news(news);
 			break;
@@ -120,6 +120,9 @@ sort_news(const News *news)
 			break;
 		case NEWS_SETTINGS:
 			wanted.settings = true;
+			break;
+		case NEWS_ALL_RUNS:
+			wanted.all_runs = true;
 			break;
 		case NEWS_EVERYTHING:
 			wanted.everything = true;
@@ -160,6 +163,7 @@ forget_watermark(QueuePlan *queue, void *arg)
 static void
 read_all_runs(void)
 {
+	has_rescanned = true;
 	ready_forget_waiting();
 	throttle_each(forget_watermark, NULL);
 	wants_blockers = true;
@@ -363,7 +367,7 @@ queue_of(const RunRow *row)
 static bool
 is_prepared_run(const RunRow *row)
 {
-	return run_int32(row, RUN_COL_ATTEMPT) == 0 &&
+	return run_int32(row, RUN_COL_ATTEMPT) == 0 && run_is_null(row, RUN_COL_SNOOZES) &&
 		run_time(row, RUN_COL_DUE_AT) > run_time(row, RUN_COL_QUEUED_AT) &&
 		strcmp(run_row_text(row, RUN_COL_SOURCE), RUN_SOURCE_SCHEDULE) == 0;
 }
@@ -393,7 +397,8 @@ put_run(const RunRow *row, QueuePlan *queue)
 	run.is_shell = is_shell_run(row, run.task_id);
 	run.is_suspect = run_int32(row, RUN_COL_CRASHES) > 0;
 	run.is_serial = is_serial_run(row, run.task_id);
-	run.is_retry = run_int32(row, RUN_COL_ATTEMPT) > 0;
+	run.is_retry = run_int32(row, RUN_COL_ATTEMPT) > 0 ||
+		!run_is_null(row, RUN_COL_SNOOZES);
 	ready_put(queue, &run, reading_at);
 }
 
@@ -540,7 +545,7 @@ wants_refill(void)
 bool
 intake_wants_anything(void)
 {
-	return wanted.everything || wanted.settings || wanted.news != NIL ||
+	return wanted.everything || wanted.all_runs || wanted.settings || wanted.news != NIL ||
 		ready_wants_left() || ready_has_key_wanting_refill() || wants_refill();
 }
 
@@ -560,7 +565,6 @@ intake_take_rescan(void)
 static void
 read_everything(void)
 {
-	has_rescanned = true;
 	read_settings();
 	read_all_runs();
 	leader_forget_tasks();

@@ -349,7 +349,7 @@ outcomes_cancel(int64 run_id, TimestampTz now)
 	EndRequest	request;
 
 	if (activity >= 0)
-		(void) activity_cancel(activity, run_id);
+		(void) activity_cancel(activity, run_id, InvalidOid);
 	else if (entry != NULL && entry->state != ENTRY_DISPATCHED)
 	{
 		init_request(&request, entry, RUN_CANCELLED, "57014",

@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "exec/batch.h"
 #include "exec/executor.h"
 #include "exec/session.h"
 #include "process/process.h"
@@ -34,6 +35,7 @@
 
 static int	my_slot = -1;
 static int	unreported_count = 0;
+static int64 slice_began_us = 0;
 
 /* Make durable what was done, then tell: nobody hears of it before. */
 static void
@@ -46,6 +48,7 @@ report_outcomes(void)
 	unreported_count = 0;
 	database_tell_finished();
 	pgstat_report_stat(false);
+	slice_began_us = taskly_monotonic_us();
 }
 
 /* A retry, say, has its time to be kept. */
@@ -55,15 +58,41 @@ wants_attention(const Outcome *outcome)
 	return outcome->kind != OUTCOME_ENDED || outcome->status != RUN_SUCCEEDED;
 }
 
+/* A run is done: keep its outcome until it is time to tell. */
+static void
+take_outcome(const Outcome *outcome)
+{
+	slot_add_outcome(my_slot, outcome, session_durable_at());
+	unreported_count++;
+	slot_count_run(my_slot, taskly_now());
+	if (unreported_count >= MAX_UNREPORTED || wants_attention(outcome) ||
+		taskly_monotonic_us() - slice_began_us >= taskly_flush_after_ms * INT64CONST(1000))
+		report_outcomes();
+}
+
+/* One run, or several that share its transaction. */
+static void
+execute(const Assignment *assignment)
+{
+	Outcome		outcome;
+
+	if (batch_may_begin(assignment))
+	{
+		batch_run(assignment, take_outcome);
+		return;
+	}
+	executor_run(assignment, &outcome);
+	take_outcome(&outcome);
+}
+
 /* Run what is in the ring; true when a run was executed. */
 static bool
 work(void)
 {
 	Assignment	assignment;
-	Outcome		outcome;
-	int64		slice_began_us = taskly_monotonic_us();
 	bool		did_work = false;
 
+	slice_began_us = taskly_monotonic_us();
 	while (!slot_is_retiring(my_slot) &&
 		   slot_next_assignment(my_slot, &assignment))
 	{
@@ -71,18 +100,8 @@ work(void)
 		/* What is done should be known before a run that takes long. */
 		if (assignment.is_slow)
 			report_outcomes();
-		executor_run(&assignment, &outcome);
-		slot_add_outcome(my_slot, &outcome, session_durable_at());
-		unreported_count++;
-		slot_count_run(my_slot, taskly_now());
+		execute(&assignment);
 		did_work = true;
-
-		if (unreported_count == MAX_UNREPORTED || wants_attention(&outcome) ||
-			taskly_monotonic_us() - slice_began_us >= taskly_flush_after_ms * INT64CONST(1000))
-		{
-			report_outcomes();
-			slice_began_us = taskly_monotonic_us();
-		}
 	}
 	report_outcomes();
 	return did_work;
@@ -108,6 +127,7 @@ taskly_worker_main(Datum arg)
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(args.database, args.role, 0);
 	executor_init(args.index);
+	batch_init(args.index);
 	slot_set_ready(args.index);
 	database_wake_my_scheduler();
 	pgstat_report_activity(STATE_IDLE, NULL);

@@ -31,10 +31,13 @@ typedef struct ActivityEntry
 	int			process_pid;	/* whom to signal */
 	int			proc_number;
 	int64		cancel_run_id;
+	Oid			cancelled_by;
 	int64		overdue_run_id;	/* told to stop since its time is over */
 	int			cancels_in_flight;	/* signals that are about to be sent */
 	bool		previous_was_told;
 	Activity	activity;
+	bool		has_progress;
+	Progress	progress;
 } ActivityEntry;
 
 static ActivityEntry *entries = NULL;
@@ -73,6 +76,20 @@ activity_get(int index, Activity *activity)
 	*activity = entries[index].activity;
 	SpinLockRelease(&entries[index].mutex);
 	return activity->run_id != 0;
+}
+
+bool
+activity_progress(int index, int64 run_id, Progress *progress)
+{
+	ActivityEntry *e = &entries[index];
+	bool		result;
+
+	SpinLockAcquire(&e->mutex);
+	result = e->has_progress && e->activity.run_id == run_id;
+	if (result)
+		*progress = e->progress;
+	SpinLockRelease(&e->mutex);
+	return result;
 }
 
 int
@@ -154,6 +171,7 @@ activity_begin(int index, const Activity *activity)
 	/* The same run once more is still to be cancelled. */
 	is_other = e->activity.run_id != activity->run_id;
 	e->activity = *activity;
+	e->has_progress = false;
 	e->process_pid = MyProcPid;
 	e->proc_number = my_proc_number();
 	e->previous_was_told = e->cancels_in_flight > 0 ||
@@ -164,11 +182,25 @@ activity_begin(int index, const Activity *activity)
 }
 
 void
-activity_end(int index)
+activity_set_progress(int index, const Progress *progress)
 {
 	SpinLockAcquire(&entries[index].mutex);
-	entries[index].activity.run_id = 0;
+	entries[index].progress = *progress;
+	entries[index].has_progress = true;
 	SpinLockRelease(&entries[index].mutex);
+}
+
+bool
+activity_end(int index)
+{
+	ActivityEntry *e = &entries[index];
+	bool		was_cancelled;
+
+	SpinLockAcquire(&e->mutex);
+	was_cancelled = e->activity.run_id != 0 && e->cancel_run_id == e->activity.run_id;
+	e->activity.run_id = 0;
+	SpinLockRelease(&e->mutex);
+	return was_cancelled;
 }
 
 void
@@ -187,6 +219,17 @@ activity_is_cancelled(int index)
 	SpinLockAcquire(&entries[index].mutex);
 	result = entries[index].activity.run_id != 0 &&
 		entries[index].cancel_run_id == entries[index].activity.run_id;
+	SpinLockRelease(&entries[index].mutex);
+	return result;
+}
+
+Oid
+activity_cancelled_by(int index)
+{
+	Oid			result;
+
+	SpinLockAcquire(&entries[index].mutex);
+	result = entries[index].cancelled_by;
 	SpinLockRelease(&entries[index].mutex);
 	return result;
 }
@@ -224,7 +267,7 @@ activity_find(int64 run_id)
 }
 
 bool
-activity_cancel(int index, int64 run_id)
+activity_cancel(int index, int64 run_id, Oid role)
 {
 	ActivityEntry *e = &entries[index];
 	int			pid = 0;
@@ -235,6 +278,7 @@ activity_cancel(int index, int64 run_id)
 	if (e->activity.run_id == run_id && e->activity.database == MyDatabaseId)
 	{
 		e->cancel_run_id = run_id;
+		e->cancelled_by = role;
 		e->cancels_in_flight++;
 		/* The watchdog ends the process of one that does not heed it. */
 		e->activity.stop_by_us = now_us;

@@ -30,12 +30,24 @@ typedef struct Activity
 	bool		is_stuck;		/* did not stop when told */
 } Activity;
 
+/* How far a run says that it is. */
+#define PROGRESS_NOTE_MAX	200	/* bytes */
+typedef struct Progress
+{
+	int64		done;
+	int64		total;			/* -1: not said */
+	char		note[PROGRESS_NOTE_MAX + 1];	/* empty: not said */
+} Progress;
+
 extern Size activity_shmem_size(void);
 extern void activity_shmem_init(void);
 extern int	activity_count(void);
 
 /* Copy an entry out; false when nothing runs in it. */
 extern bool activity_get(int index, Activity *activity);
+
+/* The progress of the run that an entry shows; false: it shows another, or it has said nothing. */
+extern bool activity_progress(int index, int64 run_id, Progress *progress);
 
 /* --- scheduler: entries of shell runs ------------------------------- */
 extern int	activity_reserve(Oid database);	/* -1: all are taken */
@@ -48,11 +60,17 @@ extern void activity_clock_was_set(int64 step_us);
 
 /* --- the process that executes -------------------------------------- */
 extern void activity_begin(int index, const Activity *activity);
-extern void activity_end(int index);
+extern void activity_set_progress(int index, const Progress *progress);
+
+/* True when somebody has asked to cancel it: too late for whoever executed it. */
+extern bool activity_end(int index);
 extern void activity_set_pid(int index, int pid);
 
 /* Has somebody asked to cancel the run that this entry shows? */
 extern bool activity_is_cancelled(int index);
+
+/* Who has; InvalidOid: the scheduler, for the next occurrence of its task. */
+extern Oid	activity_cancelled_by(int index);
 
 /* Has the scheduler told it that its time is over? */
 extern bool activity_is_overdue(int index);
@@ -69,10 +87,11 @@ extern bool activity_may_get_stray_cancel(int index);
 extern int	activity_find(int64 run_id);
 
 /*
- * Ask the process that runs it to stop. False when the entry has moved on.
- * Cannot fail: called from the commit callback.
+ * Ask the process that runs it to stop, in the name of a role (InvalidOid: the
+ * scheduler's). False when the entry has moved on. Cannot fail: called from the
+ * commit callback.
  */
-extern bool activity_cancel(int index, int64 run_id);
+extern bool activity_cancel(int index, int64 run_id, Oid role);
 
 /*
  * Tell a worker's run that its time is over: its own timer is late. False when it

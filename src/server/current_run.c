@@ -16,6 +16,7 @@
 
 #include "server/activity.h"
 #include "server/current_run.h"
+#include "server/run_request.h"
 #include "server/shmem.h"
 
 static CurrentRun current = {0};
@@ -28,12 +29,14 @@ void
 current_run_set(const CurrentRun *run)
 {
 	current = *run;
+	run_request_forget();
 }
 
 void
 current_run_clear(void)
 {
 	memset(&current, 0, sizeof(current));
+	run_request_forget();
 }
 
 const CurrentRun *

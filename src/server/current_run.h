@@ -18,6 +18,8 @@ typedef struct CurrentRun
 	int			attempt;		/* from 1 */
 	TimestampTz scheduled_for;
 	const char *args;			/* json text; NULL: none */
+	int			snoozes;		/* before this start */
+	int			activity;		/* its entry, see activity.h */
 } CurrentRun;
 
 /* The texts must live until the run is cleared or another one is set. */

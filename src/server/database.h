@@ -21,6 +21,7 @@ typedef enum NewsKind
 	NEWS_RUNS,					/* look at the runs id .. id + count - 1 */
 	NEWS_TASK,					/* task id: made, altered, dropped, paused */
 	NEWS_SETTINGS,				/* queues, home, pause of all */
+	NEWS_ALL_RUNS,				/* more runs than can be named */
 	NEWS_EVERYTHING				/* read all again */
 } NewsKind;
 

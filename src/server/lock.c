@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 
@@ -19,6 +20,15 @@
 #define TASKLY_LOCK_CLASS	0x7461	/* 'ta' */
 #define TASKLY_LOCK_LEADER	1
 #define TASKLY_RUN_LOCK_CLASS	0x7462
+#define TASKLY_SCOPE_LOCK_CLASS	0x7463
+#define TASKLY_KEY_LOCK_CLASS	0x7464
+
+/*
+ * One key is a shared lock on its scope, then an exclusive one on its hash. Two
+ * keys of one hash only wait for each other more often than they need.
+ */
+#define ONE_KEY_OF_SCOPE	RowExclusiveLock
+#define ALL_KEYS_OF_SCOPE	ShareRowExclusiveLock
 
 static void
 leader_tag(LOCKTAG *tag)
@@ -70,4 +80,64 @@ lock_release_run(int64 run_id)
 
 	run_tag(&tag, run_id);
 	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+static void
+number_tag(LOCKTAG *tag, uint64 number, uint16 lock_class)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (number >> 32),
+						 (uint32) number, lock_class);
+}
+
+static bool
+lock_number(uint64 number, uint16 lock_class, LOCKMODE mode, bool wait)
+{
+	LOCKTAG		tag;
+
+	number_tag(&tag, number, lock_class);
+	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Has this transaction asked for so many keys that it should have their scopes? */
+static bool
+has_many_keys(void)
+{
+	static LocalTransactionId transaction = InvalidLocalTransactionId;
+	static int	keys = 0;
+
+	if (transaction != my_local_transaction())
+	{
+		transaction = my_local_transaction();
+		keys = 0;
+	}
+	return keys++ >= LOCK_UNIQUE_KEYS_MAX;
+}
+
+static bool
+lock_key(int64 scope, const char *key, int length, bool wait)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) key, length, (uint64) scope);
+
+	if (has_many_keys())
+		return lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ALL_KEYS_OF_SCOPE, wait);
+	return lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ONE_KEY_OF_SCOPE, wait) &&
+		lock_number(hash, TASKLY_KEY_LOCK_CLASS, ExclusiveLock, wait);
+}
+
+void
+lock_unique_key(int64 scope, const char *key, int length)
+{
+	(void) lock_key(scope, key, length, true);
+}
+
+bool
+lock_try_unique_key(int64 scope, const char *key, int length)
+{
+	return lock_key(scope, key, length, false);
+}
+
+void
+lock_unique_scope(int64 scope)
+{
+	(void) lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ALL_KEYS_OF_SCOPE, true);
 }

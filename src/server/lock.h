@@ -18,4 +18,20 @@ extern bool lock_is_leader(void);
 extern bool lock_try_run(int64 run_id);
 extern void lock_release_run(int64 run_id);
 
+/*
+ * Who may make or change runs of a unique key, to the end of the transaction.
+ * A scope is the task (its id), or the runs that a role has submitted (its OID,
+ * negated). One key waits for whoever has it, or all of its scope; a
+ * transaction that comes to have many keys of any scope is given the whole scope
+ * instead, since each lock takes shared memory.
+ */
+extern void lock_unique_key(int64 scope, const char *key, int length);
+extern bool lock_try_unique_key(int64 scope, const char *key, int length);
+
+/* All keys of a scope, for a call that names many. */
+extern void lock_unique_scope(int64 scope);
+
+/* More keys than this are better locked as a scope. */
+#define LOCK_UNIQUE_KEYS_MAX	100
+
 #endif							/* TASKLY_LOCK_H */

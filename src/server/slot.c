@@ -279,9 +279,18 @@ slot_assigned(int slot)
 	return ring_used(&slots[slot].assign_head, &slots[slot].assign_tail);
 }
 
-/* Pop for either side: an entry is copied before it is claimed. */
+bool
+assignment_may_share(const Assignment *assignment)
+{
+	return assignment->batch > 1 && !assignment->is_suspect && !assignment->is_slow;
+}
+
+/*
+ * Pop for either side: an entry is copied before it is claimed. with: only one
+ * that may share a transaction with it; NULL: any.
+ */
 static bool
-pop_assignment(WorkerSlot *s, Assignment *assignment)
+pop_assignment(WorkerSlot *s, const Assignment *with, Assignment *assignment)
 {
 	uint64		head = pg_atomic_read_u64(&s->assign_head);
 
@@ -291,6 +300,9 @@ pop_assignment(WorkerSlot *s, Assignment *assignment)
 			return false;
 		pg_read_barrier();
 		*assignment = s->assignments[head % SLOT_ASSIGNMENTS];
+		if (with != NULL && (assignment->queue_id != with->queue_id ||
+							 !assignment_may_share(assignment)))
+			return false;
 		if (pg_atomic_compare_exchange_u64(&s->assign_head, &head, head + 1))
 			return true;
 	}
@@ -299,7 +311,7 @@ pop_assignment(WorkerSlot *s, Assignment *assignment)
 bool
 slot_take_back(int slot, Assignment *assignment)
 {
-	return pop_assignment(&slots[slot], assignment);
+	return pop_assignment(&slots[slot], NULL, assignment);
 }
 
 bool
@@ -451,20 +463,36 @@ slot_is_retiring(int slot)
 	return slots[slot].is_retiring;
 }
 
-bool
-slot_next_assignment(int slot, Assignment *assignment)
+/* The scheduler asked to hear when the ring runs low. */
+static void
+look_at_refill_mark(WorkerSlot *s)
 {
-	WorkerSlot *s = &slots[slot];
-
-	if (!pop_assignment(s, assignment))
-		return false;
 	if (s->refill_mark > 0 &&
 		ring_used(&s->assign_head, &s->assign_tail) < s->refill_mark)
 	{
 		s->refill_mark = 0;
 		(void) wake_owner(s);
 	}
-	return true;
+}
+
+bool
+slot_next_assignment(int slot, Assignment *assignment)
+{
+	bool		found = pop_assignment(&slots[slot], NULL, assignment);
+
+	if (found)
+		look_at_refill_mark(&slots[slot]);
+	return found;
+}
+
+bool
+slot_next_to_share(int slot, const Assignment *with, Assignment *assignment)
+{
+	bool		found = pop_assignment(&slots[slot], with, assignment);
+
+	if (found)
+		look_at_refill_mark(&slots[slot]);
+	return found;
 }
 
 bool

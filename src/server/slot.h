@@ -138,6 +138,12 @@ extern bool slot_attach(int slot, uint64 generation);
 extern void slot_set_ready(int slot);
 extern bool slot_is_retiring(int slot);
 extern bool slot_next_assignment(int slot, Assignment *assignment);
+
+/* May this run share its transaction with others of its queue? */
+extern bool assignment_may_share(const Assignment *assignment);
+
+/* The next one, if it may share a transaction with this one. */
+extern bool slot_next_to_share(int slot, const Assignment *with, Assignment *assignment);
 extern bool slot_outcome_has_room(int slot, int count);
 
 /* Write an outcome down; report all of them, once they are durable. */

@@ -118,6 +118,37 @@ txn_commit_tenant(void)
 }
 
 void
+txn_sub_begin(SubScope *scope)
+{
+	scope->context = CurrentMemoryContext;
+	scope->owner = CurrentResourceOwner;
+	SetCurrentStatementStartTimestamp();
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(scope->context);
+}
+
+static void
+return_to(const SubScope *scope)
+{
+	MemoryContextSwitchTo(scope->context);
+	CurrentResourceOwner = scope->owner;
+}
+
+void
+txn_sub_commit(const SubScope *scope)
+{
+	ReleaseCurrentSubTransaction();
+	return_to(scope);
+}
+
+void
+txn_sub_abort(const SubScope *scope)
+{
+	RollbackAndReleaseCurrentSubTransaction();
+	return_to(scope);
+}
+
+void
 txn_abort(void)
 {
 	/* As PostgresMain does: no timer or cancel of the past may fire later. */

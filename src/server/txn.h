@@ -9,6 +9,7 @@
 #define TASKLY_TXN_H
 
 #include "taskly.h"
+#include "utils/resowner.h"
 
 /*
  * Open and close a bookkeeping transaction: READ COMMITTED, read-write, with a
@@ -41,6 +42,21 @@ extern void txn_wait_for_commits(void);
  */
 extern void txn_begin_tenant(void);
 extern void txn_commit_tenant(void);
+
+/*
+ * A part of the current transaction that can be undone alone, and whose statements
+ * begin now. Ends come back to the memory context and the resources of the
+ * beginning.
+ */
+typedef struct SubScope
+{
+	MemoryContext context;
+	ResourceOwner owner;
+} SubScope;
+
+extern void txn_sub_begin(SubScope *scope);
+extern void txn_sub_commit(const SubScope *scope);
+extern void txn_sub_abort(const SubScope *scope);
 
 /* Leave any transaction after an error; safe when none is open. */
 extern void txn_abort(void);

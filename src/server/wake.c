@@ -26,6 +26,7 @@ typedef struct PendingCancel
 {
 	int			activity;
 	int64		run_id;
+	Oid			role;			/* who asked */
 	int			level;			/* of the transaction that asked; never falls along the list */
 } PendingCancel;
 
@@ -33,6 +34,7 @@ typedef struct PendingWakes
 {
 	bool		any;			/* is there anything below? */
 	bool		settings;
+	bool		all_runs;
 	bool		everything;
 	bool		extension;
 	int			ranges;
@@ -62,7 +64,7 @@ wake_for_runs(int64 first_run_id, int count)
 		pending.ranges++;
 	}
 	else
-		pending.everything = true;
+		pending.all_runs = true;
 }
 
 void
@@ -109,6 +111,7 @@ wake_to_cancel(int activity, int64 run_id)
 	pending.any = true;
 	cancel_list[pending.cancels].activity = activity;
 	cancel_list[pending.cancels].run_id = run_id;
+	cancel_list[pending.cancels].role = GetUserId();
 	cancel_list[pending.cancels].level = GetCurrentTransactionNestLevel();
 	pending.cancels++;
 }
@@ -148,10 +151,16 @@ hand_over(void)
 	}
 	if (!pending.everything && pending.tasks > 0)
 		database_push_news(task_news, pending.tasks);
-	if (!pending.everything && pending.ranges > 0)
+	if (!pending.everything && pending.all_runs)
+	{
+		one.kind = NEWS_ALL_RUNS;
+		database_push_news(&one, 1);
+	}
+	else if (!pending.everything && pending.ranges > 0)
 		database_push_news(run_news, pending.ranges);
 	for (int i = 0; i < pending.cancels; i++)
-		(void) activity_cancel(cancel_list[i].activity, cancel_list[i].run_id);
+		(void) activity_cancel(cancel_list[i].activity, cancel_list[i].run_id,
+							   cancel_list[i].role);
 	if (pending.cancels > 0)
 		database_wake_my_scheduler();
 }

@@ -5,8 +5,9 @@
  *	  the scheduler, cancels of running runs, looks at a database.
  *
  * The calls collect in fixed arrays; the commit callback hands over and can
- * neither fail nor allocate. Too many runs, or PREPARE TRANSACTION, turn into a
- * request that the scheduler reads everything.
+ * neither fail nor allocate. Too many runs turn into a request that the scheduler
+ * reads all that wait, as many as it has room for, and PREPARE TRANSACTION into one
+ * that it reads everything.
  *
  *-------------------------------------------------------------------------
  */

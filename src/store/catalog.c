@@ -16,9 +16,12 @@
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "store/catalog.h"
 
@@ -65,16 +68,64 @@ catalog_owner(void)
 	return owner;
 }
 
+/* ------------------------------------------------------------------------
+ * Relations by name
+ * ------------------------------------------------------------------------ */
+
+/* Their ids, as long as neither pg_class nor pg_namespace changes. */
+typedef struct KnownRelation
+{
+	NameData	name;
+	Oid			id;
+} KnownRelation;
+
+#define MAX_KNOWN_RELATIONS		64
+
+static KnownRelation known_relations[MAX_KNOWN_RELATIONS];
+static volatile int known_count = 0;
+
+static void
+forget_relations(Datum arg, int cache_id, uint32 hash)
+{
+	known_count = 0;
+}
+
+static void
+remember_relation(const char *name, Oid id)
+{
+	static bool is_watching = false;
+
+	if (!is_watching)
+	{
+		CacheRegisterSyscacheCallback(RELNAMENSP, forget_relations, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACENAME, forget_relations, (Datum) 0);
+	}
+	is_watching = true;
+	if (known_count == MAX_KNOWN_RELATIONS)
+		return;
+	namestrcpy(&known_relations[known_count].name, name);
+	known_relations[known_count].id = id;
+	known_count++;
+}
+
 Oid
 catalog_relation_id(const char *name)
 {
-	Oid			schema = get_namespace_oid(TASKLY_SCHEMA, false);
-	Oid			relation = get_relname_relid(name, schema);
+	Oid			schema;
+	Oid			relation;
 
+	for (int i = 0; i < known_count; i++)
+	{
+		if (strcmp(NameStr(known_relations[i].name), name) == 0)
+			return known_relations[i].id;
+	}
+	schema = get_namespace_oid(TASKLY_SCHEMA, false);
+	relation = get_relname_relid(name, schema);
 	if (!OidIsValid(relation))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation \"%s.%s\" does not exist", TASKLY_SCHEMA, name)));
+	remember_relation(name, relation);
 	return relation;
 }
 

@@ -4,8 +4,8 @@
  *	  Where taskly's own objects are: the extension, its owner, its tables and
  *	  their columns, and the home that says whether they are at home.
  *
- * Nothing is cached across transactions: each look-up is a syscache hit, and an
- * extension may be dropped and made again at any time.
+ * An extension may be dropped and made again at any time: ids of relations are
+ * remembered only until the system catalogs change.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,7 +48,10 @@ enum
 	RUN_COL_NEVER_ON,
 	RUN_COL_ON_LOST,
 	RUN_COL_ON_FAILURE,
-	RUN_COLS = RUN_COL_ON_FAILURE,	/* number of columns of pending_run */
+	RUN_COL_SNOOZES,
+	RUN_COL_LAST_SQLSTATE,
+	RUN_COL_LAST_MESSAGE,
+	RUN_COLS = RUN_COL_LAST_MESSAGE,	/* number of columns of pending_run */
 	FINISHED_COL_SLOT,
 	FINISHED_COL_IS_FINAL,
 	FINISHED_COL_PICKED_AT,

@@ -11,11 +11,13 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
@@ -70,6 +72,8 @@ fill_end(FinishedRow *row, const RunEnd *end, int slot)
 	set_text(row, FINISHED_COL_HINT, end->hint);
 	set_text(row, FINISHED_COL_CONTEXT, end->context);
 	set_text(row, FINISHED_COL_OUTPUT, end->output);
+	if (end->result != (Datum) 0)
+		set_value(row, FINISHED_COL_RESULT, end->result);
 }
 
 static Relation
@@ -81,6 +85,17 @@ open_partition(int slot, LOCKMODE lockmode)
 	return catalog_open(name, lockmode);
 }
 
+static void
+fill_row(FinishedRow *row, const RunRow *run, const RunEnd *end, int slot)
+{
+	memset(row->nulls, true, sizeof(row->nulls));
+	memcpy(row->values, run->values, sizeof(run->values));
+	memcpy(row->nulls, run->nulls, sizeof(run->nulls));
+	/* Of an earlier attempt, which has a row of its own. */
+	row->nulls[RUN_COL_LAST_SQLSTATE - 1] = row->nulls[RUN_COL_LAST_MESSAGE - 1] = true;
+	fill_end(row, end, slot);
+}
+
 void
 history_store_insert(const RunRow *run, const RunEnd *end, int slot)
 {
@@ -88,20 +103,63 @@ history_store_insert(const RunRow *run, const RunEnd *end, int slot)
 	RelationWriter writer;
 	FinishedRow row;
 
-	memset(row.nulls, true, sizeof(row.nulls));
-	memcpy(row.values, run->values, sizeof(run->values));
-	memcpy(row.nulls, run->nulls, sizeof(run->nulls));
-	fill_end(&row, end, slot);
-
+	fill_row(&row, run, end, slot);
 	relation_writer_open(&writer, rel);
 	relation_insert(&writer, row.values, row.nulls);
 	relation_writer_close(&writer);
 	table_close(rel, NoLock);
 }
 
+void
+history_writer_open(HistoryWriter *history, int slot)
+{
+	history->slot = slot;
+	history->rel = open_partition(slot, RowExclusiveLock);
+	history->bulk = palloc(sizeof(BulkWriter));
+	bulk_writer_open(history->bulk, history->rel);
+}
+
+void
+history_writer_add(HistoryWriter *history, const RunRow *run, const RunEnd *end)
+{
+	FinishedRow row;
+
+	fill_row(&row, run, end, history->slot);
+	bulk_writer_add(history->bulk, row.values, row.nulls, NULL);
+}
+
+void
+history_writer_close(HistoryWriter *history)
+{
+	bulk_writer_close(history->bulk);
+	pfree(history->bulk);
+	table_close(history->rel, NoLock);
+}
+
+void
+history_store_insert_many(const RunRow *rows, int count, const RunEnd *end, int slot)
+{
+	HistoryWriter history;
+
+	history_writer_open(&history, slot);
+	for (int i = 0; i < count; i++)
+		history_writer_add(&history, &rows[i], end);
+	history_writer_close(&history);
+}
+
 /* ------------------------------------------------------------------------
  * Looking back
  * ------------------------------------------------------------------------ */
+
+/* For the case that it is tried again. */
+static void
+remember_error(RunRow *row, const Datum *values, const bool *nulls)
+{
+	if (!nulls[FINISHED_COL_SQLSTATE - 1])
+		run_row_set(row, RUN_COL_LAST_SQLSTATE, values[FINISHED_COL_SQLSTATE - 1]);
+	if (!nulls[FINISHED_COL_MESSAGE - 1])
+		run_row_set_error(row, TextDatumGetCString(values[FINISHED_COL_MESSAGE - 1]));
+}
 
 /* The latest final attempt of a run in one partition. */
 static bool
@@ -136,6 +194,7 @@ find_in_partition(int slot, int64 run_id, RunRow *row, TimestampTz *best,
 		*best = finished_at;
 		memcpy(row->values, values, sizeof(row->values));
 		memcpy(row->nulls, nulls, sizeof(row->nulls));
+		remember_error(row, values, nulls);
 		*status = TextDatumGetCString(values[FINISHED_COL_STATUS - 1]);
 	}
 	index_endscan(scan);
@@ -172,6 +231,90 @@ history_store_reopen(int64 run_id)
 	Datum		values[] = {Int64GetDatum(run_id)};
 
 	(void) store_execute(&reopen, values, NULL, NULL, NULL);
+}
+
+/* ------------------------------------------------------------------------
+ * Many runs
+ * ------------------------------------------------------------------------ */
+
+/* Is it the end of the run: later than the one that is known? */
+static void
+look_at_end(TupleTableSlot *tts, int slot, EndedRun *run)
+{
+	Datum		values[FINISHED_COLS];
+	bool		nulls[FINISHED_COLS];
+
+	slot_getallattrs(tts);
+	if (!DatumGetBool(tts->tts_values[FINISHED_COL_IS_FINAL - 1]))
+		return;
+	if (run->slot >= 0 &&
+		DatumGetTimestampTz(tts->tts_values[FINISHED_COL_FINISHED_AT - 1]) <
+		DatumGetTimestampTz(run->values[FINISHED_COL_FINISHED_AT - 1]))
+		return;
+	heap_deform_tuple(ExecCopySlotHeapTuple(tts), tts->tts_tupleDescriptor, values, nulls);
+	memcpy(run->values, values, sizeof(values));
+	memcpy(run->nulls, nulls, sizeof(nulls));
+	run->slot = slot;
+	run->ctid = tts->tts_tid;
+}
+
+/* Partitions that are empty, as most are, cost nothing. */
+static void
+find_many_in_partition(int slot, const int64 *run_ids, int count, EndedRun *runs)
+{
+	Relation	rel = open_partition(slot, AccessShareLock);
+	char		index_name[NAMEDATALEN];
+	Relation	index;
+	TupleTableSlot *tts;
+	IndexScanDesc scan;
+
+	if (RelationGetNumberOfBlocks(rel) == 0)
+	{
+		table_close(rel, AccessShareLock);
+		return;
+	}
+	snprintf(index_name, sizeof(index_name), "finished_run_%d_run_id_idx", slot);
+	index = catalog_open_index(index_name, AccessShareLock);
+	tts = table_slot_create(rel, NULL);
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), 1, 0);
+	for (int i = 0; i < count; i++)
+	{
+		ScanKeyData key;
+
+		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(run_ids[i]));
+		index_rescan(scan, &key, 1, NULL, 0);
+		while (index_getnext_slot(scan, ForwardScanDirection, tts))
+			look_at_end(tts, slot, &runs[i]);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(tts);
+	index_close(index, AccessShareLock);
+	/* Nobody truncates it while what was found there is believed. */
+	table_close(rel, NoLock);
+}
+
+void
+history_store_find_many(const int64 *run_ids, int count, EndedRun *runs)
+{
+	for (int i = 0; i < count; i++)
+		runs[i].slot = -1;
+	for (int slot = 0; slot < TASKLY_HISTORY_SLOTS; slot++)
+		find_many_in_partition(slot, run_ids, count, runs);
+}
+
+bool
+history_store_reopen_found(EndedRun *run)
+{
+	Relation	rel = open_partition(run->slot, RowExclusiveLock);
+	RelationWriter writer;
+	bool		done;
+
+	run->values[FINISHED_COL_IS_FINAL - 1] = BoolGetDatum(false);
+	relation_writer_open(&writer, rel);
+	done = relation_update(&writer, &run->ctid, run->values, run->nulls) == TM_Ok;
+	relation_writer_close(&writer);
+	table_close(rel, NoLock);
+	return done;
 }
 
 /* ------------------------------------------------------------------------

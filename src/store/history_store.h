@@ -12,6 +12,7 @@
 #define TASKLY_HISTORY_STORE_H
 
 #include "taskly.h"
+#include "store/relation.h"
 #include "store/run_store.h"
 
 /* How an attempt ended. Texts may be NULL. */
@@ -35,6 +36,8 @@ typedef struct RunEnd
 	const char *hint;
 	const char *context;
 	const char *output;
+	Datum		result;			/* jsonb; 0: none */
+	int64		snooze_us;		/* not over: it comes again so long after; -1: it is */
 } RunEnd;
 
 /*
@@ -42,6 +45,24 @@ typedef struct RunEnd
  * which attempt it was.
  */
 extern void history_store_insert(const RunRow *row, const RunEnd *end, int slot);
+
+/* The same for many runs that ended in the same way. */
+extern void history_store_insert_many(const RunRow *rows, int count, const RunEnd *end, int slot);
+
+/*
+ * Several outcomes at once: the history, open for writing. What a row
+ * points to must live until the close.
+ */
+typedef struct HistoryWriter
+{
+	Relation	rel;
+	BulkWriter *bulk;
+	int			slot;
+} HistoryWriter;
+
+extern void history_writer_open(HistoryWriter *history, int slot);
+extern void history_writer_add(HistoryWriter *history, const RunRow *row, const RunEnd *end);
+extern void history_writer_close(HistoryWriter *history);
 
 /*
  * Put the last, final attempt of a run back into row; false when history
@@ -54,6 +75,24 @@ extern bool history_store_find(int64 run_id, RunRow *row, char **status);
  * more. So a run has one final attempt at most.
  */
 extern void history_store_reopen(int64 run_id);
+
+/* The last, final attempt of a run, and where it stands. */
+typedef struct EndedRun
+{
+	int			slot;			/* -1: history has none */
+	ItemPointerData ctid;
+	Datum		values[FINISHED_COLS];
+	bool		nulls[FINISHED_COLS];
+} EndedRun;
+
+/* history_store_find for many runs at once, without the lock of a later retry. */
+extern void history_store_find_many(const int64 *run_ids, int count, EndedRun *runs);
+
+/*
+ * history_store_reopen of a run that was found so, and has not been reopened
+ * since, as the active snapshot sees it; else false. Never waits.
+ */
+extern bool history_store_reopen_found(EndedRun *run);
 
 /* TRUNCATE a partition; an error when its lock cannot be had shortly. */
 extern void history_store_truncate(int slot);

@@ -11,9 +11,14 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "server/clock.h"
@@ -55,16 +60,6 @@ enum
 #define SETTING_TYPES \
 	TEXTOID, INT4OID, INT4OID, INT4OID, INT4OID, INT4OID, INTERVALOID, INT4OID, INT8OID, \
 	INTERVALOID, BOOLOID, TEXTOID, INT4OID
-
-static Statement find_queue = {
-	"SELECT " QUEUE_COLUMNS " FROM taskly.queue WHERE name OPERATOR(pg_catalog.=) $1",
-	1, {TEXTOID}
-};
-
-static Statement read_queue = {
-	"SELECT " QUEUE_COLUMNS " FROM taskly.queue WHERE queue_id OPERATOR(pg_catalog.=) $1",
-	1, {INT4OID}
-};
 
 static Statement read_queues = {
 	"SELECT " QUEUE_COLUMNS " FROM taskly.queue ORDER BY queue_id",
@@ -239,6 +234,16 @@ read_settings(const Datum *values, const bool *nulls, QueueSettings *settings)
 }
 
 static void
+queue_row_from(const Datum *values, const bool *nulls, QueueRow *queue)
+{
+	queue->queue_id = DatumGetInt32(values[COL_QUEUE_ID]);
+	queue->name = TextDatumGetCString(values[COL_NAME]);
+	queue->owner = DatumGetObjectId(values[COL_OWNER]);
+	queue->max_pending = nulls[COL_MAX_PENDING] ? 0 : DatumGetInt64(values[COL_MAX_PENDING]);
+	read_settings(values, nulls, &queue->settings);
+}
+
+static void
 queue_row_read(HeapTuple row, TupleDesc desc, QueueRow *queue)
 {
 	Datum		values[QUEUE_COLUMN_COUNT];
@@ -246,11 +251,7 @@ queue_row_read(HeapTuple row, TupleDesc desc, QueueRow *queue)
 
 	Assert(desc->natts == QUEUE_COLUMN_COUNT);
 	heap_deform_tuple(row, desc, values, nulls);
-	queue->queue_id = DatumGetInt32(values[COL_QUEUE_ID]);
-	queue->name = TextDatumGetCString(values[COL_NAME]);
-	queue->owner = DatumGetObjectId(values[COL_OWNER]);
-	queue->max_pending = nulls[COL_MAX_PENDING] ? 0 : DatumGetInt64(values[COL_MAX_PENDING]);
-	read_settings(values, nulls, &queue->settings);
+	queue_row_from(values, nulls, queue);
 }
 
 /* Where one row is to be copied to. */
@@ -279,16 +280,64 @@ fetch_queue(Statement *statement, Datum key, QueueRow *queue)
 	return store_execute(statement, values, NULL, receive_queue, &target) > 0;
 }
 
+/* A row as it stands in the table, whose columns have another order. */
+static void
+queue_row_read_tuple(HeapTuple tuple, TupleDesc desc, QueueRow *queue)
+{
+	static const AttrNumber columns[QUEUE_COLUMN_COUNT] = {
+		[COL_QUEUE_ID] = 1, [COL_NAME] = 2, [COL_OWNER] = 3, [COL_ALGORITHM] = 4,
+		[COL_WEIGHT] = 5, [COL_MAX_RUNNING] = 6, [COL_MAX_RUNNING_PER_KEY] = 7,
+		[COL_RATE] = 8, [COL_RATE_PER_KEY] = 9, [COL_RATE_INTERVAL] = 10, [COL_BURST] = 11,
+		[COL_MAX_PENDING] = 12, [COL_AGING] = 13, [COL_BLOCK_KEY_ON_FAILURE] = 14,
+		[COL_KEEP] = 15, [COL_BATCH] = 16, [COL_PAUSED_AT] = 17
+	};
+	Datum		values[QUEUE_COLUMN_COUNT];
+	bool		nulls[QUEUE_COLUMN_COUNT];
+
+	for (int i = 0; i < QUEUE_COLUMN_COUNT; i++)
+		values[i] = heap_getattr(tuple, columns[i], desc, &nulls[i]);
+	queue_row_from(values, nulls, queue);
+}
+
+/*
+ * Each enqueue does it, so it needs no plan. Under a snapshot of its own, which
+ * sees what the current statement has done before.
+ */
+static bool
+read_by_index(const char *index_name, ScanKey key, QueueRow *queue)
+{
+	Relation	rel = catalog_open("queue", AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	SysScanDesc scan = systable_beginscan(rel, catalog_relation_id(index_name), true,
+										  snapshot, 1, key);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(tuple);
+
+	if (found)
+		queue_row_read_tuple(tuple, RelationGetDescr(rel), queue);
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 bool
 queue_store_find(const char *name, QueueRow *queue)
 {
-	return fetch_queue(&find_queue, CStringGetTextDatum(name), queue);
+	ScanKeyData key;
+
+	ScanKeyEntryInitialize(&key, 0, 2, BTEqualStrategyNumber, InvalidOid,
+						   DEFAULT_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(name));
+	return read_by_index("queue_name_key", &key, queue);
 }
 
 bool
 queue_store_read(int32 queue_id, QueueRow *queue)
 {
-	return fetch_queue(&read_queue, Int32GetDatum(queue_id), queue);
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(queue_id));
+	return read_by_index("queue_pkey", &key, queue);
 }
 
 bool

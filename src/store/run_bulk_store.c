@@ -10,10 +10,16 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/pg_type.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 
 #include "server/wake.h"
+#include "store/relation.h"
 #include "store/run_bulk_store.h"
 #include "store/spi.h"
 
@@ -54,6 +60,58 @@ wake_for_row(HeapTuple row, TupleDesc desc, void *arg)
 	bool		isnull;
 
 	wake_for_runs(DatumGetInt64(heap_getattr(row, 1, desc, &isnull)), 1);
+}
+
+typedef enum TakeResult
+{
+	TAKE_DONE,
+	TAKE_SETTLED,				/* there is nothing to take */
+	TAKE_LATER					/* somebody has it */
+} TakeResult;
+
+static TakeResult
+take_row(Relation rel, TupleTableSlot *slot, RunFilter is_wanted, void *arg, RunRow *row)
+{
+	RunRow		seen;
+
+	run_row_from_slot(&seen, slot);
+	if (!is_wanted(&seen, arg))
+		return TAKE_SETTLED;
+	if (!run_is_null(&seen, RUN_COL_STARTED_AT) ||
+		relation_delete(rel, &seen.ctid) != TM_Ok)
+		return TAKE_LATER;
+	run_row_copy_from_slot(row, slot);
+	return TAKE_DONE;
+}
+
+int
+run_bulk_take_waiting(int64 *run_ids, int count, RunFilter is_wanted, void *arg, RunRow *rows)
+{
+	Relation	rel = catalog_open("pending_run", RowExclusiveLock);
+	Relation	index = catalog_open_index("pending_run_pkey", AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	IndexScanDesc scan = index_beginscan(rel, index, GetActiveSnapshot(), 1, 0);
+	int			taken = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		TakeResult	result = TAKE_SETTLED;
+		ScanKeyData key;
+
+		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(run_ids[i]));
+		index_rescan(scan, &key, 1, NULL, 0);
+		if (index_getnext_slot(scan, ForwardScanDirection, slot))
+			result = take_row(rel, slot, is_wanted, arg, &rows[taken]);
+		if (result == TAKE_DONE)
+			taken++;
+		if (result != TAKE_LATER)
+			run_ids[i] = 0;
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	table_close(rel, NoLock);
+	return taken;
 }
 
 int64

@@ -12,6 +12,18 @@
 #define TASKLY_RUN_BULK_STORE_H
 
 #include "taskly.h"
+#include "store/run_store.h"
+
+/*
+ * Delete those of `count` runs, in the order of their ids, that wait and that
+ * is_wanted() says yes to; their rows, copied into the current memory context,
+ * go to `rows`. In run_ids 0 takes the place of what is settled: deleted, not
+ * there or not wanted; what somebody has begun or is changing stays. Returns how
+ * many were deleted. Tells nobody. Under the active snapshot.
+ */
+typedef bool (*RunFilter) (const RunRow *row, void *arg);
+extern int	run_bulk_take_waiting(int64 *run_ids, int count, RunFilter is_wanted, void *arg,
+								  RunRow *rows);
 
 /* Delete the waiting runs of a task and tell the scheduler at commit; returns how many. */
 extern int64 run_bulk_delete_of_task(int64 task_id);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * run_presence.c
- *	  Is a run's row there, committed or not?
+ *	  Is a run's row there?
  *
  *-------------------------------------------------------------------------
  */
@@ -17,20 +17,18 @@
 #include "store/catalog.h"
 #include "store/run_presence.h"
 
-bool
-run_presence_test(int64 run_id)
+static bool
+is_there(int64 run_id, Snapshot snapshot)
 {
 	Relation	rel = catalog_open("pending_run", AccessShareLock);
 	Relation	index = catalog_open_index("pending_run_pkey", AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	SnapshotData dirty;
 	ScanKeyData key;
 	IndexScanDesc scan;
 	bool		found;
 
-	InitDirtySnapshot(dirty);
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(run_id));
-	scan = index_beginscan(rel, index, &dirty, 1, 0);
+	scan = index_beginscan(rel, index, snapshot, 1, 0);
 	index_rescan(scan, &key, 1, NULL, 0);
 	found = index_getnext_slot(scan, ForwardScanDirection, slot);
 	index_endscan(scan);
@@ -38,4 +36,19 @@ run_presence_test(int64 run_id)
 	index_close(index, AccessShareLock);
 	table_close(rel, AccessShareLock);
 	return found;
+}
+
+bool
+run_presence_test(int64 run_id)
+{
+	SnapshotData dirty;
+
+	InitDirtySnapshot(dirty);
+	return is_there(run_id, &dirty);
+}
+
+bool
+run_presence_visible(int64 run_id)
+{
+	return is_there(run_id, GetActiveSnapshot());
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * run_presence.h
- *	  Is a run's row there, committed or not?
+ *	  Is a run's row there?
  *
  *-------------------------------------------------------------------------
  */
@@ -15,5 +15,8 @@
  * open transaction has inserted or is deleting. Never waits.
  */
 extern bool run_presence_test(int64 run_id);
+
+/* True when the active snapshot sees such a row. */
+extern bool run_presence_visible(int64 run_id);
 
 #endif							/* TASKLY_RUN_PRESENCE_H */

@@ -7,11 +7,15 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "store/run_store.h"
 #include "store/task_store.h"
+
+/* Bytes of a message that a waiting run keeps; all of it is in history. */
+#define ERROR_MAX	1000
 
 void
 run_row_init(RunRow *row)
@@ -33,6 +37,18 @@ run_row_set_null(RunRow *row, int col)
 {
 	row->values[col - 1] = (Datum) 0;
 	row->nulls[col - 1] = true;
+}
+
+void
+run_row_set_error(RunRow *row, const char *message)
+{
+	int			length = message == NULL ? 0 : strlen(message);
+
+	run_row_set_null(row, RUN_COL_LAST_MESSAGE);
+	if (message != NULL)
+		run_row_set(row, RUN_COL_LAST_MESSAGE,
+					PointerGetDatum(cstring_to_text_with_len(message,
+															 pg_mbcliplen(message, length, ERROR_MAX))));
 }
 
 char *

@@ -33,37 +33,88 @@
 #define PENDING_RUN_KEY		"pending_run_key"
 #define PENDING_RUN_RETRYING	"pending_run_retrying"
 #define PENDING_RUN_OCCURRENCE	"pending_run_occurrence"
+#define RUN_ID_SEQUENCE		"run_run_id_seq"
 #define PENDING_RUN_STARTED	"pending_run_started"
+
+struct RunInserter
+{
+	BulkWriter	bulk;
+	Oid			sequence;
+};
 
 int64
 run_store_next_id(void)
 {
-	return nextval_internal(catalog_relation_id("run_run_id_seq"), false);
+	return nextval_internal(catalog_relation_id(RUN_ID_SEQUENCE), false);
 }
 
 void
 run_store_insert(RunRow *rows, int count)
 {
-	Relation	rel = catalog_open(PENDING_RUN, RowExclusiveLock);
+	Relation	rel;
 	RelationWriter writer;
 
-	relation_writer_open(&writer, rel);
-	for (int i = 0; i < count; i++)
+	if (count != 1)
 	{
-		relation_insert(&writer, rows[i].values, rows[i].nulls);
-		rows[i].ctid = writer.slot->tts_tid;
+		RunInserter *inserter = run_inserter_open();
+
+		for (int i = 0; i < count; i++)
+			run_inserter_add(inserter, &rows[i]);
+		run_inserter_close(inserter);
+		return;
 	}
+	rel = catalog_open(PENDING_RUN, RowExclusiveLock);
+	relation_writer_open(&writer, rel);
+	relation_insert(&writer, rows->values, rows->nulls);
+	rows->ctid = writer.slot->tts_tid;
 	relation_writer_close(&writer);
 	table_close(rel, NoLock);
+}
+
+RunInserter *
+run_inserter_open(void)
+{
+	RunInserter *inserter = palloc(sizeof(RunInserter));
+
+	inserter->sequence = catalog_relation_id(RUN_ID_SEQUENCE);
+	bulk_writer_open(&inserter->bulk, catalog_open(PENDING_RUN, RowExclusiveLock));
+	return inserter;
+}
+
+int64
+run_inserter_next_id(RunInserter *inserter)
+{
+	return nextval_internal(inserter->sequence, false);
+}
+
+void
+run_inserter_add(RunInserter *inserter, RunRow *row)
+{
+	bulk_writer_add(&inserter->bulk, row->values, row->nulls, &row->ctid);
+}
+
+void
+run_inserter_add_copy(RunInserter *inserter, const RunRow *row)
+{
+	bulk_writer_add(&inserter->bulk, row->values, row->nulls, NULL);
+}
+
+void
+run_inserter_close(RunInserter *inserter)
+{
+	Relation	rel = inserter->bulk.writer.rel;
+
+	bulk_writer_close(&inserter->bulk);
+	table_close(rel, NoLock);
+	pfree(inserter);
 }
 
 /* ------------------------------------------------------------------------
  * Reading
  * ------------------------------------------------------------------------ */
 
-/* The slot's row, as it stands in the slot: valid until the slot moves on. */
-static void
-row_from_slot(RunRow *row, TupleTableSlot *slot)
+void
+run_row_from_slot(RunRow *row, TupleTableSlot *slot)
 {
 	slot_getallattrs(slot);
 	row->ctid = slot->tts_tid;
@@ -71,9 +122,8 @@ row_from_slot(RunRow *row, TupleTableSlot *slot)
 	memcpy(row->nulls, slot->tts_isnull, sizeof(row->nulls));
 }
 
-/* The slot's row, copied into the current memory context. */
-static void
-row_copy_from_slot(RunRow *row, TupleTableSlot *slot)
+void
+run_row_copy_from_slot(RunRow *row, TupleTableSlot *slot)
 {
 	HeapTuple	tuple = ExecCopySlotHeapTuple(slot);
 
@@ -99,7 +149,7 @@ scan_index(const char *index_name, ScanKey keys, int nkeys, int limit,
 	{
 		RunRow		row;
 
-		row_from_slot(&row, slot);
+		run_row_from_slot(&row, slot);
 		receive(&row, arg);
 		count++;
 	}
@@ -209,12 +259,7 @@ fetch_at(Relation rel, ItemPointer ctid, int64 run_id, TupleTableSlot *slot)
 {
 	bool		isnull;
 
-	if (ctid == NULL || !ItemPointerIsValid(ctid))
-		return false;
-	/* A table that VACUUM FULL has made smaller may not have the block. */
-	if (ItemPointerGetBlockNumber(ctid) >= RelationGetNumberOfBlocks(rel))
-		return false;
-	if (!table_tuple_fetch_row_version(rel, ctid, GetActiveSnapshot(), slot))
+	if (!relation_fetch(rel, ctid, slot))
 		return false;
 	return DatumGetInt64(slot_getattr(slot, RUN_COL_RUN_ID, &isnull)) == run_id;
 }
@@ -295,7 +340,7 @@ claim(int64 run_id, ItemPointer ctid, RunRow *row, ClaimAction action)
 
 	if (fetch_at(rel, ctid, run_id, slot) || fetch_by_id(rel, run_id, slot))
 	{
-		row_copy_from_slot(row, slot);
+		run_row_copy_from_slot(row, slot);
 		result = claim_result(apply_action(rel, slot, action));
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -343,4 +388,39 @@ run_store_delete(RunRow *row)
 
 	table_close(rel, NoLock);
 	return claim_result(result);
+}
+
+/* ------------------------------------------------------------------------
+ * Many claims
+ * ------------------------------------------------------------------------ */
+
+void
+run_table_open(RunTable *table)
+{
+	table->rel = catalog_open(PENDING_RUN, RowExclusiveLock);
+	table->slot = table_slot_create(table->rel, NULL);
+}
+
+void
+run_table_close(RunTable *table)
+{
+	ExecDropSingleTupleTableSlot(table->slot);
+	table_close(table->rel, NoLock);
+}
+
+ClaimResult
+run_table_get(RunTable *table, int64 run_id, ItemPointer ctid, RunRow *row)
+{
+	if (!fetch_at(table->rel, ctid, run_id, table->slot) &&
+		!fetch_by_id(table->rel, run_id, table->slot))
+		return CLAIM_GONE;
+	run_row_copy_from_slot(row, table->slot);
+	ExecClearTuple(table->slot);
+	return CLAIM_OK;
+}
+
+ClaimResult
+run_table_take(RunTable *table, RunRow *row)
+{
+	return claim_result(relation_delete(table->rel, &row->ctid));
 }

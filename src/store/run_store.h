@@ -13,6 +13,7 @@
 #define TASKLY_RUN_STORE_H
 
 #include "taskly.h"
+#include "executor/tuptable.h"
 #include "storage/itemptr.h"
 #include "store/catalog.h"
 #include "utils/timestamp.h"
@@ -34,11 +35,19 @@ typedef struct RunRow
 extern void run_row_set(RunRow *row, int col, Datum value);
 extern void run_row_set_null(RunRow *row, int col);
 
+/* The beginning of an error message, for last_message. NULL: there is none. */
+extern void run_row_set_error(RunRow *row, const char *message);
+
 /* A text column in the current memory context, or NULL. */
 extern char *run_row_text(const RunRow *row, int col);
 
 /* All null; the caller sets what it needs. */
 extern void run_row_init(RunRow *row);
+
+/* What a slot of pending_run holds: as long as it does, or copied into the current context. */
+struct TupleTableSlot;
+extern void run_row_from_slot(RunRow *row, struct TupleTableSlot *slot);
+extern void run_row_copy_from_slot(RunRow *row, struct TupleTableSlot *slot);
 
 /* Next run_id. */
 extern int64 run_store_next_id(void);
@@ -58,6 +67,16 @@ extern void run_row_for_task(RunRow *row, const struct TaskRow *task,
  */
 extern void run_store_insert(RunRow *rows, int count);
 
+/*
+ * The same for many rows, at the pace of COPY. What a row points to must live
+ * until the inserter is closed, and the row itself, too, unless it is copied.
+ */
+typedef struct RunInserter RunInserter;
+extern RunInserter *run_inserter_open(void);
+extern int64 run_inserter_next_id(RunInserter *inserter);
+extern void run_inserter_add(RunInserter *inserter, RunRow *row);
+extern void run_inserter_add_copy(RunInserter *inserter, const RunRow *row);
+extern void run_inserter_close(RunInserter *inserter);
 
 /* --- scheduler ------------------------------------------------------ */
 
@@ -120,5 +139,19 @@ extern ClaimResult run_store_take(int64 run_id, ItemPointer ctid, RunRow *row);
 /* Rewrite a row that was read before with the values that it has now. */
 extern ClaimResult run_store_update(RunRow *row);
 extern ClaimResult run_store_delete(RunRow *row);
+
+/* taskly.pending_run, open for many claims in one transaction. */
+typedef struct RunTable
+{
+	Relation	rel;
+	TupleTableSlot *slot;
+} RunTable;
+
+extern void run_table_open(RunTable *table);
+extern void run_table_close(RunTable *table);
+extern ClaimResult run_table_get(RunTable *table, int64 run_id, ItemPointer ctid, RunRow *row);
+
+/* Delete a row that run_table_get() has given. */
+extern ClaimResult run_table_take(RunTable *table, RunRow *row);
 
 #endif							/* TASKLY_RUN_STORE_H */

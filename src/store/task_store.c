@@ -15,6 +15,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -24,6 +25,7 @@
 
 #include "server/clock.h"
 #include "store/catalog.h"
+#include "store/relation.h"
 #include "store/spi.h"
 #include "store/task_store.h"
 
@@ -139,29 +141,58 @@ static Statement set_home = {
 	1, {INT8OID}
 };
 
-static bool read_by_index(const char *index_name, ScanKey keys, int nkeys, TaskRow *task);
+static bool read_by_index(const char *index_name, ScanKey keys, int nkeys, TaskRow *task,
+						  TaskVersion *version);
 static void fill_definition(const TaskRow *task, Datum *values, bool *nulls);
 
 bool
 task_store_read(int64 task_id, TaskRow *task)
 {
+	TaskVersion version;
+
+	return task_store_read_version(task_id, task, &version);
+}
+
+bool
+task_store_read_version(int64 task_id, TaskRow *task, TaskVersion *version)
+{
 	ScanKeyData key;
 
 	ScanKeyInit(&key, TASK_COL_TASK_ID, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(task_id));
-	return read_by_index("task_pkey", &key, 1, task);
+	return read_by_index("task_pkey", &key, 1, task, version);
+}
+
+/* No two versions of a row that anybody can see have the same place and maker. */
+bool
+task_store_is_version(int64 task_id, const TaskVersion *version)
+{
+	Relation	rel = catalog_open("task", AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	ItemPointerData ctid = version->ctid;
+	bool		isnull;
+	bool		result;
+
+	result = relation_fetch(rel, &ctid, slot) &&
+		DatumGetInt64(slot_getattr(slot, TASK_COL_TASK_ID, &isnull)) == task_id &&
+		DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber,
+											  &isnull)) == version->xmin;
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, AccessShareLock);
+	return result;
 }
 
 bool
 task_store_find(const char *name, Oid owner, TaskRow *task)
 {
 	ScanKeyData keys[2];
+	TaskVersion version;
 
 	ScanKeyInit(&keys[0], TASK_COL_OWNER, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(owner));
 	ScanKeyEntryInitialize(&keys[1], 0, TASK_COL_NAME, BTEqualStrategyNumber, InvalidOid,
 						   DEFAULT_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(name));
-	return read_by_index("task_owner_name_key", keys, 2, task);
+	return read_by_index("task_owner_name_key", keys, 2, task, &version);
 }
 
 /*
@@ -169,7 +200,8 @@ task_store_find(const char *name, Oid owner, TaskRow *task)
  * before: SELECT taskly.define(…), taskly.enqueue(…).
  */
 static bool
-read_by_index(const char *index_name, ScanKey keys, int nkeys, TaskRow *task)
+read_by_index(const char *index_name, ScanKey keys, int nkeys, TaskRow *task,
+			  TaskVersion *version)
 {
 	Relation	rel = catalog_open("task", AccessShareLock);
 	Relation	index = catalog_open_index(index_name, AccessShareLock);
@@ -182,7 +214,11 @@ read_by_index(const char *index_name, ScanKey keys, int nkeys, TaskRow *task)
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
 	if (found)
+	{
 		task_row_read(tuple, RelationGetDescr(rel), task);
+		version->ctid = tuple->t_self;
+		version->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	index_close(index, AccessShareLock);

@@ -129,6 +129,18 @@ typedef struct TaskRow
 /* Read one task by the table access method, in the current memory context; false: none. */
 extern bool task_store_read(int64 task_id, TaskRow *task);
 
+/* Which version of a task's row has been read. */
+typedef struct TaskVersion
+{
+	ItemPointerData ctid;
+	TransactionId xmin;
+} TaskVersion;
+
+extern bool task_store_read_version(int64 task_id, TaskRow *task, TaskVersion *version);
+
+/* Is that still the task's row, as the active snapshot sees it? Costs less than to read it. */
+extern bool task_store_is_version(int64 task_id, const TaskVersion *version);
+
 /* The task of an owner by its name. */
 extern bool task_store_find(const char *name, Oid owner, TaskRow *task);
 

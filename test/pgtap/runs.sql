@@ -1,7 +1,7 @@
 -- Runs of SQL, as a user sees them: enqueue, wait, failures, attempts, cancel, retry, time limits.
 
 \ir helper.psql
-SELECT plan(52);
+SELECT plan(58);
 
 CREATE TABLE effect (n serial, what text, run_id text DEFAULT current_setting('taskly.run_id'));
 CREATE SEQUENCE tries;
@@ -105,5 +105,16 @@ SELECT is(deadline_misses, 1::bigint, 'it is counted') FROM taskly.stats WHERE s
 SELECT taskly.submit('SELECT pg_sleep(600)', deadline => '1 second') AS id \gset
 SELECT is(ends(:id), 'timed_out', 'a run is stopped at its deadline');
 SELECT ok(NOT EXISTS (SELECT FROM taskly.runs WHERE finished_at IS NULL), 'nothing is left behind');
+
+-- One run of a unique key waits, and runs once
+SELECT taskly.enqueue('works', '"first"', now() + interval '1 hour', unique_key => 'u') AS id \gset
+SELECT is(taskly.enqueue('works', '"second"', unique_key => 'u'), :id::bigint, 'a second run of a unique key is the first');
+SELECT is(args, '"first"', 'which stays as it was') FROM taskly.runs WHERE run_id = :id;
+SELECT is(taskly.enqueue('works', '"third"', now() + interval '1 hour', unique_key => 'u', on_conflict => 'replace'), :id::bigint,
+	'it can be replaced');
+SELECT is(taskly.enqueue('works', unique_key => 'u', on_conflict => 'postpone'), :id::bigint, 'and moved, here to now');
+SELECT is(ends(:id), 'succeeded', 'then it runs');
+SELECT results_eq(format('SELECT args, status FROM taskly.runs WHERE run_id = %s', :id), $$VALUES ('"third"'::jsonb, 'succeeded')$$,
+	'as it was replaced');
 
 SELECT * FROM finish();

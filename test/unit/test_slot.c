@@ -81,10 +81,11 @@ before_shmem_exit(pg_on_exit_callback function, Datum arg)
 	exit_arg = arg;
 }
 
-void
+bool
 activity_end(int index)
 {
 	activities_ended++;
+	return false;
 }
 
 int
@@ -168,6 +169,40 @@ test_assignments(int slot)
 	(void) push(slot, 2);
 	ok(slot_take_back(slot, &a) && a.run_id == 1 && slot_next_assignment(slot, &a) &&
 	   a.run_id == 2 && !slot_take_back(slot, &a), "what is taken back, the oldest first, is gone for the worker");
+}
+
+/* A run that may share transactions: queue 7, unless it is told otherwise. */
+static void
+push_to_share(int slot, Assignment a)
+{
+	a.batch = a.batch == 0 ? 10 : a.batch;
+	a.queue_id = a.queue_id == 0 ? 7 : a.queue_id;
+	(void) slot_assign(slot, &a);
+}
+
+/* The next one is left where it is, unless it may share with the first. */
+static void
+test_share(int slot)
+{
+	Assignment	first;
+	Assignment	a;
+	const Assignment others[] = {
+		{.run_id = 3, .queue_id = 8},
+		{.run_id = 3, .batch = 1},
+		{.run_id = 3, .is_slow = true},
+		{.run_id = 3, .is_suspect = true},
+	};
+
+	for (int i = 0; i < (int) lengthof(others); i++)
+	{
+		push_to_share(slot, (Assignment) {.run_id = 1});
+		push_to_share(slot, (Assignment) {.run_id = 2});
+		push_to_share(slot, others[i]);
+		ok(slot_next_assignment(slot, &first) && slot_next_to_share(slot, &first, &a) && a.run_id == 2 &&
+		   !slot_next_to_share(slot, &first, &a) && slot_next_assignment(slot, &a) && a.run_id == 3,
+		   "a run shares with those of its queue that may (%d)", i);
+	}
+	ok(!slot_next_to_share(slot, &first, &a), "nobody shares with an empty ring");
 }
 
 static void
@@ -440,6 +475,7 @@ main(void)
 	test_life();
 	slot = slot_reserve_worker(DATABASE, ROLE, &generation);
 	test_assignments(slot);
+	test_share(slot);
 	test_refill_mark(slot);
 	test_outcomes(slot);
 	test_reported_for(slot);

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_change.h
+ *	  What cancelling and retrying one run and many have in common.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKLY_RUN_CHANGE_H
+#define TASKLY_RUN_CHANGE_H
+
+#include "taskly.h"
+#include "store/history_store.h"
+#include "store/run_store.h"
+#include "utils/array.h"
+
+/* The end of waiting runs that the caller cancels, and where history has it. */
+extern void cancelled_end(RunEnd *end, int *history_slot);
+
+/* May a run that is over and has this status be tried again? */
+extern bool can_be_retried(const char *status);
+
+/*
+ * Make the row of a finished run one that waits: due now, with an attempt left.
+ * False, or if is_strict an error that says why: it cannot wait.
+ */
+extern bool prepare_retry(RunRow *row, bool is_strict);
+
+/* The run_ids of an array: sorted, each once, without nulls. Returns how many. */
+extern int	read_run_ids(ArrayType *array, int64 **run_ids);
+
+/*
+ * Change those of many runs that need no look at each other: returns how many,
+ * and puts 0 in the place of those that are settled, changed or not. The rest is
+ * for the calls that change one. run_ids are sorted.
+ */
+extern int64 cancel_in_bulk(int64 *run_ids, int count);
+extern int64 retry_in_bulk(int64 *run_ids, int count);
+
+#endif							/* TASKLY_RUN_CHANGE_H */

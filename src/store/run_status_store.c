@@ -1,0 +1,75 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_status_store.c
+ *	  How runs have ended, many at once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "store/run_status_store.h"
+#include "store/spi.h"
+
+/* A run is in one of the two tables in each snapshot; LIMIT: by index, one by one. */
+static Statement read_statuses = {
+	"SELECT i.n, r.owner, r.status"
+	" FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (run_id, n)"
+	" CROSS JOIN LATERAL ("
+	"SELECT p.owner, NULL::pg_catalog.text AS status FROM taskly.pending_run p"
+	" WHERE p.run_id OPERATOR(pg_catalog.=) i.run_id"
+	" UNION ALL"
+	" SELECT f.owner, f.status FROM taskly.finished_run f"
+	" WHERE f.run_id OPERATOR(pg_catalog.=) i.run_id AND f.is_final"
+	" LIMIT 1) r",
+	1, {INT8ARRAYOID}, .sees_newest = true
+};
+
+typedef struct Reading
+{
+	MemoryContext context;
+	Oid		   *owners;
+	char	  **statuses;
+} Reading;
+
+static void
+receive_status(HeapTuple row, TupleDesc desc, void *arg)
+{
+	Reading    *reading = arg;
+	bool		isnull;
+	int			i = DatumGetInt64(heap_getattr(row, 1, desc, &isnull)) - 1;
+	Datum		status;
+
+	reading->owners[i] = DatumGetObjectId(heap_getattr(row, 2, desc, &isnull));
+	status = heap_getattr(row, 3, desc, &isnull);
+	if (!isnull)
+	{
+		MemoryContext old_context = MemoryContextSwitchTo(reading->context);
+
+		reading->statuses[i] = TextDatumGetCString(status);
+		MemoryContextSwitchTo(old_context);
+	}
+}
+
+char **
+run_status_read(const int64 *run_ids, int count, Oid **owners)
+{
+	Reading		reading = {CurrentMemoryContext};
+	Datum	   *items = palloc(sizeof(Datum) * Max(count, 1));
+	Datum		values[1];
+
+	for (int i = 0; i < count; i++)
+		items[i] = Int64GetDatum(run_ids[i]);
+	values[0] = PointerGetDatum(construct_array(items, count, INT8OID, sizeof(int64),
+												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	reading.owners = palloc0(sizeof(Oid) * Max(count, 1));
+	reading.statuses = palloc0(sizeof(char *) * Max(count, 1));
+	store_execute(&read_statuses, values, NULL, receive_status, &reading);
+	*owners = reading.owners;
+	return reading.statuses;
+}
