@@ -97,6 +97,14 @@ CREATE TABLE taskly.queue_key (
 COMMENT ON TABLE taskly.queue_key IS 'Keys of queues of which there is more to say than the runs that have them: weight, pause, block.';
 COMMENT ON COLUMN taskly.queue_key.weight IS 'share of the worker time of its queue, beside other keys; of algorithm fair';
 COMMENT ON COLUMN taskly.queue_key.blocked_by IS 'run that ended badly in a queue with block_key_on_failure: later runs of the key wait';
+CREATE TABLE taskly.quota (
+	role regrole,
+	max_pending bigint CHECK (max_pending OPERATOR(pg_catalog.>) 0),
+	max_tasks integer CHECK (max_tasks OPERATOR(pg_catalog.>) 0),
+	max_running integer CHECK (max_running OPERATOR(pg_catalog.>) 0),
+	UNIQUE NULLS NOT DISTINCT (role)
+);
+COMMENT ON TABLE taskly.quota IS 'How much roles may have; the row without a role is for those that have none of their own.';
 
 CREATE SEQUENCE taskly.calendar_calendar_id_seq AS integer;
 CREATE TABLE taskly.calendar (
@@ -217,6 +225,7 @@ CREATE INDEX pending_run_key ON taskly.pending_run (queue_id, key, due_at, run_i
 CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source OPERATOR(pg_catalog.=) 'schedule';
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
+CREATE INDEX pending_run_submitted ON taskly.pending_run (owner) WHERE task_id IS NULL;
 COMMENT ON TABLE taskly.pending_run IS 'Every run that has not finished: future, due, retrying, or started by a process whose outcome is not yet recorded. An atomic SQL run deletes its row in its own transaction: no row, no run.';
 COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt';
 COMMENT ON COLUMN taskly.pending_run.attempt IS 'attempts that are over (for a shell or autocommit run that is started: begun)';
@@ -578,6 +587,17 @@ RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_set_key_v1';
 COMMENT ON FUNCTION taskly.set_key(text, text, integer, boolean) IS 'Sets weight and pause of a key in a queue. Not supported: always error 0A000.';
+
+CREATE FUNCTION taskly.set_quota(
+	role regrole,
+	max_pending bigint DEFAULT NULL,
+	max_tasks integer DEFAULT NULL,
+	max_running integer DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_set_quota_v1';
+COMMENT ON FUNCTION taskly.set_quota(regrole, bigint, integer, integer) IS 'Says how much a role may have: it sets all three limits, of which NULL is none; without any the role''s quota is dropped. max_pending: runs that have not finished, beyond which enqueueing is refused; what schedules, retries and on_failure make is not refused, but counts. max_tasks: tasks that it owns. max_running: runs of it in execution at the same time, in the database; others wait. role NULL: for each role without a quota of its own, but superusers. Returns false when it was so already. For superusers and the owner of the extension. Errors: 42501; 22023 a limit is less than 1; 42704 no such role.';
 -- END queues
 
 /* ------------------------------------------------------------------------
@@ -1413,6 +1433,57 @@ COMMENT ON COLUMN taskly.queues.paused_at IS 'since when it is paused; NULL: it 
 COMMENT ON COLUMN taskly.queues.paused_reason IS 'why';
 COMMENT ON COLUMN taskly.queues.created_at IS 'when it was made';
 
+CREATE VIEW taskly.quotas WITH (security_barrier) AS
+SELECT
+	r.role,
+	r.role IS NOT NULL AND q.role IS NULL AS is_general,
+	q.max_pending,
+	CASE WHEN r.role IS NOT NULL THEN COALESCE(p.pending, 0) END AS pending,
+	q.max_tasks,
+	CASE WHEN r.role IS NOT NULL THEN COALESCE(t.tasks, 0) END AS tasks,
+	q.max_running,
+	CASE WHEN r.role IS NOT NULL THEN COALESCE(a.running, 0) END AS running
+FROM (
+		SELECT o.role FROM taskly.quota o
+		UNION
+		SELECT o.owner FROM taskly.task o
+		UNION
+		SELECT o.owner FROM taskly.pending_run o
+	) r
+	LEFT JOIN pg_catalog.pg_roles s ON s.oid OPERATOR(pg_catalog.=) r.role
+	CROSS JOIN LATERAL (
+		SELECT o.*
+		FROM taskly.quota o
+		WHERE o.role OPERATOR(pg_catalog.=) r.role OR o.role IS NULL AND s.rolsuper IS NOT TRUE
+		ORDER BY o.role NULLS LAST
+		LIMIT 1
+	) q
+	LEFT JOIN (
+		SELECT o.owner, pg_catalog.count(*) AS pending
+		FROM taskly.pending_run o
+		GROUP BY o.owner
+	) p ON p.owner OPERATOR(pg_catalog.=) r.role
+	LEFT JOIN (
+		SELECT o.owner, pg_catalog.count(*) AS tasks
+		FROM taskly.task o
+		GROUP BY o.owner
+	) t ON t.owner OPERATOR(pg_catalog.=) r.role
+	LEFT JOIN (
+		SELECT o.owner, pg_catalog.count(*) AS running
+		FROM taskly.running_runs() o
+		GROUP BY o.owner
+	) a ON a.owner OPERATOR(pg_catalog.=) r.role
+WHERE r.role IS NULL OR (SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(r.role, 'USAGE');
+COMMENT ON VIEW taskly.quotas IS 'How much roles may have, and have: a row for each role with a quota of its own; when there is a quota for all others, one for it, and one for each role with tasks or pending runs that it binds. Readers see the roles that they may see the tasks of.';
+COMMENT ON COLUMN taskly.quotas.role IS 'whose quota it is; NULL: the quota of those that have none of their own';
+COMMENT ON COLUMN taskly.quotas.is_general IS 'whether the role has no quota of its own, so that the general one binds it';
+COMMENT ON COLUMN taskly.quotas.max_pending IS 'most runs that have not finished; NULL: no limit';
+COMMENT ON COLUMN taskly.quotas.pending IS 'runs of the role that have not finished';
+COMMENT ON COLUMN taskly.quotas.max_tasks IS 'most tasks; NULL: no limit';
+COMMENT ON COLUMN taskly.quotas.tasks IS 'tasks of the role';
+COMMENT ON COLUMN taskly.quotas.max_running IS 'most runs in execution at a time; NULL: no limit';
+COMMENT ON COLUMN taskly.quotas.running IS 'runs of the role in execution';
+
 CREATE VIEW taskly.calendars WITH (security_barrier) AS
 SELECT
 	c.calendar_id,
@@ -1604,7 +1675,7 @@ COMMENT ON COLUMN taskly.stats.lateness_p99 IS 'the same for 99 of 100';
 COMMENT ON COLUMN taskly.stats.deadline_misses IS 'runs that were not over at their deadline';
 COMMENT ON COLUMN taskly.stats.since IS 'end of the oldest attempt that is counted';
 
-GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues,
+GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues, taskly.quotas,
 	taskly.calendars, taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
 -- END views
 
@@ -1663,6 +1734,9 @@ CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.queue_key
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.queue_key IS 'Tells the scheduler of rows written around the API.';
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.quota
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.quota IS 'Tells the scheduler of rows written around the API.';
 CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.calendar
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
@@ -1676,6 +1750,7 @@ COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_queue_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_key', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.quota', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.calendar', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.calendar_calendar_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task', '');
@@ -1685,7 +1760,7 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
-REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.quota, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
 REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$

@@ -20,6 +20,7 @@
 
 #include "api/command_args.h"
 #include "api/common.h"
+#include "api/quota_check.h"
 #include "api/run_args.h"
 #include "server/clock.h"
 #include "server/wake.h"
@@ -143,6 +144,7 @@ check_queue_of_task(const RunRow *row, int64 count)
 
 	read_queue_of_task(run_int32(row, RUN_COL_QUEUE_ID), &queue);
 	check_queue_takes(&queue, run_int32(row, RUN_COL_PRIORITY), count);
+	quota_check_pending(run_oid(row, RUN_COL_OWNER), count);
 }
 
 static Datum
@@ -369,6 +371,7 @@ set_queue(FunctionCallInfo fcinfo, RunRow *row)
 
 	find_queue_for_run(required_text(fcinfo, SUBMIT_QUEUE, "queue"), &queue);
 	check_queue_takes(&queue, priority, 1);
+	quota_check_pending(GetUserId(), 1);
 	run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(queue.queue_id));
 	run_row_set(row, RUN_COL_PRIORITY, Int32GetDatum(priority));
 }

@@ -16,14 +16,11 @@
 
 #include "api/command_args.h"
 #include "api/common.h"
+#include "api/room.h"
 #include "api/run_args.h"
 #include "server/clock.h"
 #include "store/queue_store.h"
 #include "store/run_store.h"
-
-/* How long, and for which share of the room it found, a count of a queue is believed. */
-#define ROOM_BELIEVED_US	(1 * USECS_PER_SEC)
-#define ROOM_BELIEVED_SHARE	8
 
 /* ------------------------------------------------------------------------
  * Looking, and who may
@@ -218,36 +215,15 @@ count_room(int32 queue_id, int64 limit)
 										count_only, NULL);
 }
 
-/* What this session believes of the queue that it has counted last. */
-typedef struct RoomBelief
-{
-	int32		queue_id;
-	int64		limit;
-	int64		room;
-	int64		until_us;		/* monotonic */
-} RoomBelief;
-
-/*
- * Counting costs as much as the queue is long. So a session that has found room
- * uses an eighth of it, for a second at most, before it counts again: the limit
- * is exact where it is small or near, and else may be overrun when many enqueue
- * at once.
- */
 static void
 check_room(const QueueRow *queue, int64 count)
 {
 	static RoomBelief belief = {0};
 	int64		room;
 
-	if (queue->max_pending == 0)
+	if (queue->max_pending == 0 ||
+		room_is_believed(&belief, queue->queue_id, queue->max_pending, count))
 		return;
-	if (belief.queue_id == queue->queue_id && belief.limit == queue->max_pending &&
-		belief.room >= count && taskly_monotonic_us() < belief.until_us)
-	{
-		belief.room -= count;
-		return;
-	}
-
 	room = count_room(queue->queue_id, queue->max_pending);
 	if (count > room)
 		ereport(ERROR,
@@ -255,10 +231,7 @@ check_room(const QueueRow *queue, int64 count)
 				 errmsg("queue \"%s\" is full", queue->name),
 				 errdetail("It takes at most " INT64_FORMAT " pending runs.",
 						   queue->max_pending)));
-	belief.queue_id = queue->queue_id;
-	belief.limit = queue->max_pending;
-	belief.room = room / ROOM_BELIEVED_SHARE - count;
-	belief.until_us = taskly_monotonic_us() + ROOM_BELIEVED_US;
+	room_believe(&belief, queue->queue_id, queue->max_pending, room, count);
 }
 
 void
