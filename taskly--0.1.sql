@@ -66,21 +66,23 @@ CREATE TABLE taskly.queue (
 	name text NOT NULL UNIQUE CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 200),
 	owner regrole NOT NULL,
 	algorithm text NOT NULL DEFAULT 'priority' CHECK (algorithm OPERATOR(pg_catalog.=) ANY ('{fifo,priority,fair,rate_monotonic,edf}'::pg_catalog.text[])),
-	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>) 0),
+	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>=) 1 AND weight OPERATOR(pg_catalog.<=) 1000000),
 	max_running integer CHECK (max_running OPERATOR(pg_catalog.>) 0),
 	max_running_per_key integer CHECK (max_running_per_key OPERATOR(pg_catalog.>) 0),
-	rate integer CHECK (rate OPERATOR(pg_catalog.>) 0),
-	rate_per_key integer CHECK (rate_per_key OPERATOR(pg_catalog.>) 0),
-	rate_interval interval NOT NULL DEFAULT '1 second',
-	burst integer CHECK (burst OPERATOR(pg_catalog.>=) 0),
+	rate integer CHECK (rate OPERATOR(pg_catalog.>=) 1 AND rate OPERATOR(pg_catalog.<=) 1000000000),
+	rate_per_key integer CHECK (rate_per_key OPERATOR(pg_catalog.>=) 1 AND rate_per_key OPERATOR(pg_catalog.<=) 1000000000),
+	rate_interval interval NOT NULL DEFAULT '1 second' CHECK (rate_interval OPERATOR(pg_catalog.>=) '1 millisecond'::interval),
+	burst integer CHECK (burst OPERATOR(pg_catalog.>=) 0 AND burst OPERATOR(pg_catalog.<=) 1000000000),
 	max_pending bigint CHECK (max_pending OPERATOR(pg_catalog.>) 0),
-	aging interval NOT NULL DEFAULT '1 minute',
+	aging interval NOT NULL DEFAULT '1 minute' CHECK (aging OPERATOR(pg_catalog.>) '0'::interval),
 	block_key_on_failure boolean NOT NULL DEFAULT false,
 	keep text NOT NULL DEFAULT 'all' CHECK (keep OPERATOR(pg_catalog.=) ANY ('{all,failures,none}'::pg_catalog.text[])),
-	batch integer NOT NULL DEFAULT 1 CHECK (batch OPERATOR(pg_catalog.>) 0),
+	batch integer NOT NULL DEFAULT 1 CHECK (batch OPERATOR(pg_catalog.>=) 1 AND batch OPERATOR(pg_catalog.<=) 1000),
 	paused_at timestamptz,
 	paused_reason text,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	CONSTRAINT queue_burst CHECK (rate IS NOT NULL OR rate_per_key IS NOT NULL OR COALESCE(burst, 0) OPERATOR(pg_catalog.=) 0),
+	CONSTRAINT queue_block CHECK (NOT block_key_on_failure OR COALESCE(max_running_per_key, 0) OPERATOR(pg_catalog.=) 1 AND batch OPERATOR(pg_catalog.=) 1 AND keep OPERATOR(pg_catalog.<>) 'none')
 );
 ALTER SEQUENCE taskly.queue_queue_id_seq OWNED BY taskly.queue.queue_id;
 COMMENT ON TABLE taskly.queue IS 'Queues: named lines of runs with an order (algorithm) and limits. The queue "default" is made on first use.';
@@ -88,15 +90,23 @@ COMMENT ON TABLE taskly.queue IS 'Queues: named lines of runs with an order (alg
 CREATE TABLE taskly.queue_key (
 	queue_id integer NOT NULL,
 	key text NOT NULL CHECK (pg_catalog.octet_length(key) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(key) OPERATOR(pg_catalog.<=) 200),
-	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>) 0),
+	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>=) 1 AND weight OPERATOR(pg_catalog.<=) 1000000),
 	paused_at timestamptz,
 	paused_reason text,
-	blocked_by bigint,
 	PRIMARY KEY (queue_id, key)
 );
-COMMENT ON TABLE taskly.queue_key IS 'Keys of queues of which there is more to say than the runs that have them: weight, pause, block.';
+COMMENT ON TABLE taskly.queue_key IS 'What owners of queues have said of keys: weight, pause. A key without a row has weight 1 and is not paused.';
 COMMENT ON COLUMN taskly.queue_key.weight IS 'share of the worker time of its queue, beside other keys; of algorithm fair';
-COMMENT ON COLUMN taskly.queue_key.blocked_by IS 'run that ended badly in a queue with block_key_on_failure: later runs of the key wait';
+
+CREATE TABLE taskly.key_block (
+	queue_id integer NOT NULL,
+	key text NOT NULL,
+	run_id bigint NOT NULL,
+	blocked_at timestamptz NOT NULL,
+	PRIMARY KEY (queue_id, key, run_id)
+);
+COMMENT ON TABLE taskly.key_block IS 'Runs that ended badly in a queue with block_key_on_failure: other runs of their keys wait. A table of its own, so that the end of a run never meets a row that somebody holds to set a key.';
+
 CREATE TABLE taskly.quota (
 	role regrole,
 	max_pending bigint CHECK (max_pending OPERATOR(pg_catalog.>) 0),
@@ -528,7 +538,7 @@ CREATE FUNCTION taskly.create_queue(
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_create_queue_v1';
-COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42710 the name is taken.';
+COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: the order of its runs: fifo (of arrival), priority (higher first; who waits for aging gains 1), fair or round_robin (keys share worker time by their weights), rate_monotonic (shorter periods first) or edf (earlier deadlines first). weight: share of the workers beside other queues, 1 to 1000000. max_running, max_running_per_key: runs in execution at the same time, in the database, of the queue and of a key. rate, rate_per_key: starts in each rate_interval (1 ms to 100 years), 1 to 1000000000; burst: in any such time, as many more may start (0 to 1000000000; NULL is 0). max_pending: runs that have not finished, beyond which enqueueing is refused. block_key_on_failure: a run that fails holds back later ones of its key, until it succeeds or resume_key(); max_running_per_key is 1 then. keep: what history keeps, all attempts, those that failed (failures) or none. batch: short runs that may share a transaction, 1 to 1000. NULL is no limit. Errors: 22023 an argument is out of range, not among the allowed values, or does not go with another; 42710 the name is taken.';
 
 CREATE FUNCTION taskly.alter_queue(
 	name text,
@@ -550,15 +560,16 @@ CREATE FUNCTION taskly.alter_queue(
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_queue_v1';
-COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. NULL keeps what is. reset: names of options to return to their defaults: algorithm, max_running, max_pending, aging. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst, block_key_on_failure, keep and batch; 42704 no such queue; 42501 it is another role''s.';
+COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. Runs that wait stay, in the new order. NULL keeps what is. reset: names of options to return to their defaults. algorithm: the order of its runs: fifo (of arrival), priority (higher first; who waits for aging gains 1), fair or round_robin (keys share worker time by their weights), rate_monotonic (shorter periods first) or edf (earlier deadlines first). weight: share of the workers beside other queues, 1 to 1000000. max_running, max_running_per_key: runs in execution at the same time, in the database, of the queue and of a key. rate, rate_per_key: starts in each rate_interval (1 ms to 100 years), 1 to 1000000000; burst: in any such time, as many more may start (0 to 1000000000). max_pending: runs that have not finished, beyond which enqueueing is refused. block_key_on_failure: a run that fails holds back later ones of its key, until it succeeds or resume_key(); max_running_per_key is 1 then. keep: what history keeps, all attempts, those that failed (failures) or none. batch: short runs that may share a transaction, 1 to 1000. Errors: 22023 an argument is out of range, not among the allowed values, or does not go with another; 42704 no such queue; 42501 it is another role''s.';
 
 CREATE FUNCTION taskly.drop_queue(
-	name text
+	name text,
+	cascade boolean DEFAULT false
 )
 RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_drop_queue_v1';
-COMMENT ON FUNCTION taskly.drop_queue(text) IS 'Drops a queue that no task and no waiting run uses; returns true. Errors: 42704 no such queue; 42501 it is another role''s. 2BP01 it is in use.';
+COMMENT ON FUNCTION taskly.drop_queue(text, boolean) IS 'Drops a queue; returns true. cascade: what its tasks and runs would else forbid is done as well: tasks move to queue default, waiting runs are cancelled. It never waits: runs in execution end normally, and one of them that is to be tried again goes to queue default. Errors: 42704 no such queue; 42501 it is another role''s; 2BP01 it is in use.';
 
 CREATE FUNCTION taskly.pause_queue(
 	name text,
@@ -580,13 +591,31 @@ COMMENT ON FUNCTION taskly.resume_queue(text) IS 'Resumes a paused queue. Return
 CREATE FUNCTION taskly.set_key(
 	queue text,
 	key text,
-	weight integer DEFAULT NULL,
-	paused boolean DEFAULT NULL
+	weight integer DEFAULT 1
 )
 RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_set_key_v1';
-COMMENT ON FUNCTION taskly.set_key(text, text, integer, boolean) IS 'Sets weight and pause of a key in a queue. Not supported: always error 0A000.';
+COMMENT ON FUNCTION taskly.set_key(text, text, integer) IS 'Sets the weight of a key in a queue of algorithm fair: its share of worker time beside other keys, 1 to 1000000; 1 is what all have. Returns false when it was so already. Errors: 42704 no such queue; 42501 it is another role''s; 22023 the weight is out of range, the queue is not fair, or the key is empty, too long or not printable; 22004 an argument is null.';
+
+CREATE FUNCTION taskly.pause_key(
+	queue text,
+	key text,
+	reason text DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_pause_key_v1';
+COMMENT ON FUNCTION taskly.pause_key(text, text, text) IS 'Pauses a key of a queue: no run with it starts there until resume_key(). Runs in execution end normally. Returns false when it was paused already; then only the reason changes. Errors: 42704 no such queue; 42501 it is another role''s; 22023 the key is empty, too long or not printable; 22004 an argument is null.';
+
+CREATE FUNCTION taskly.resume_key(
+	queue text,
+	key text
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_resume_key_v1';
+COMMENT ON FUNCTION taskly.resume_key(text, text) IS 'Resumes a paused key, and one that is blocked by runs that ended badly, which are then passed over. Returns false when it was neither. Errors: 42704 no such queue; 42501 it is another role''s; 22023 the key is empty, too long or not printable; 22004 an argument is null.';
 
 CREATE FUNCTION taskly.set_quota(
 	role regrole,
@@ -1734,6 +1763,11 @@ CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.queue_key
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.queue_key IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.key_block
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.key_block IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.quota
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.quota IS 'Tells the scheduler of rows written around the API.';
@@ -1750,6 +1784,7 @@ COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_queue_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_key', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.key_block', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.quota', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.calendar', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.calendar_calendar_id_seq', '');
@@ -1760,7 +1795,7 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
-REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.quota, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.key_block, taskly.quota, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
 REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$

@@ -185,6 +185,27 @@ check_name(const char *what, const char *name)
 }
 
 void
+check_key(const char *argument, const char *key)
+{
+	size_t		length = strlen(key);
+
+	if (length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be empty", argument)));
+	if (length > TASKLY_NAME_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is too long", argument),
+				 errdetail("It has %zu bytes; at most %d are allowed.",
+						   length, TASKLY_NAME_MAX)));
+	if (has_control_character(key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not contain control characters", argument)));
+}
+
+void
 check_text(const char *argument, const char *text)
 {
 	size_t		length = strlen(text);

@@ -52,6 +52,9 @@ extern int64 required_int64(FunctionCallInfo fcinfo, int n, const char *name);
 /* A name of a "task" or "queue": 1 to TASKLY_NAME_MAX bytes, no control characters. */
 extern void check_name(const char *what, const char *name);
 
+/* A key of a run, such as "unique_key": 1 to TASKLY_NAME_MAX bytes, no control characters. */
+extern void check_key(const char *argument, const char *key);
+
 /* A free text: at most TASKLY_COMMAND_MAX bytes. */
 extern void check_text(const char *argument, const char *text);
 

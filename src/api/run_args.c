@@ -192,11 +192,11 @@ static void
 check_priority(const QueueRow *queue, int32 priority)
 {
 	check_range("priority", priority, -TASKLY_PRIORITY_MAX, TASKLY_PRIORITY_MAX);
-	if (queue->settings.algorithm == QUEUE_FIFO && priority != 0)
+	if (queue->settings.algorithm != QUEUE_PRIORITY && priority != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("queue \"%s\" has no priorities", queue->name),
-				 errdetail("Its algorithm is \"fifo\"."),
+				 errdetail("Its algorithm is \"%s\".", queue_algorithm_name(queue->settings.algorithm)),
 				 errhint("Use priority => 0, or a queue whose algorithm is \"priority\".")));
 }
 

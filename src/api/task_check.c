@@ -202,11 +202,11 @@ check_queue(TaskDraft *draft)
 	else if (!queue_store_hold(row->queue_id) || !queue_store_read(row->queue_id, &queue))
 		queue_not_found(psprintf("%d", row->queue_id));
 	row->queue_id = queue.queue_id;
-	if (queue.settings.algorithm == QUEUE_FIFO && row->priority != 0)
+	if (queue.settings.algorithm != QUEUE_PRIORITY && row->priority != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("queue \"%s\" has no priorities", queue.name),
-				 errdetail("Its algorithm is \"fifo\"."),
+				 errdetail("Its algorithm is \"%s\".", queue_algorithm_name(queue.settings.algorithm)),
 				 errhint("Use priority => 0, or a queue whose algorithm is \"priority\".")));
 }
 

@@ -12,7 +12,10 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
 
+#include "server/clock.h"
 #include "server/wake.h"
 #include "store/run_bulk_store.h"
 #include "store/spi.h"
@@ -33,6 +36,19 @@ static Statement set_owner = {
 	" FOR UPDATE SKIP LOCKED))"
 	" RETURNING run_id",
 	2, {INT8OID, REGROLEOID}
+};
+
+/* The columns of finished_run begin with those of pending_run. */
+static Statement cancel_in_queue = {
+	"WITH d AS (DELETE FROM taskly.pending_run WHERE run_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+	" SELECT r.run_id FROM taskly.pending_run r"
+	" WHERE r.queue_id OPERATOR(pg_catalog.=) $1 AND r.started_at IS NULL"
+	" FOR UPDATE SKIP LOCKED))"
+	" RETURNING *)"
+	" INSERT INTO taskly.finished_run"
+	" SELECT d.*, $2, true, NULL, $3, NULL, NULL, NULL, 'cancelled', NULL, NULL, $4 FROM d"
+	" RETURNING run_id",
+	4, {INT4OID, INT2OID, TIMESTAMPTZOID, TEXTOID}, .sees_newest = true
 };
 
 /* Asked under a lock: who held it before has committed. */
@@ -70,6 +86,15 @@ run_bulk_set_owner(int64 task_id, Oid owner)
 	Datum		values[] = {Int64GetDatum(task_id), ObjectIdGetDatum(owner)};
 
 	return store_execute(&set_owner, values, NULL, wake_for_row, NULL);
+}
+
+int64
+run_bulk_cancel_in_queue(int32 queue_id, int history_slot, const char *message)
+{
+	Datum		values[] = {Int32GetDatum(queue_id), Int16GetDatum((int16) history_slot),
+	TimestampTzGetDatum(taskly_now()), CStringGetTextDatum(message)};
+
+	return store_execute(&cancel_in_queue, values, NULL, wake_for_row, NULL);
 }
 
 int64

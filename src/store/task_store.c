@@ -125,14 +125,6 @@ static Statement resume_task = {
 	2, {INT8OID, TIMESTAMPTZOID}
 };
 
-/* Asked under a lock: who held it before has committed. */
-static Statement count_in_queue = {
-	"SELECT pg_catalog.count(*) FROM taskly.task"
-	" WHERE queue_id OPERATOR(pg_catalog.=) $1"
-	" AND (priority OPERATOR(pg_catalog.<>) 0 OR NOT $2)",
-	2, {INT4OID, BOOLOID}, .sees_newest = true
-};
-
 static Statement set_home = {
 	"UPDATE taskly.task SET home_id = $1, version = version OPERATOR(pg_catalog.+) 1"
 	" WHERE home_id OPERATOR(pg_catalog.<>) $1",
@@ -369,17 +361,6 @@ task_store_resume(int64 task_id, TimestampTz until)
 	Datum		values[] = {Int64GetDatum(task_id), TimestampTzGetDatum(until)};
 
 	(void) store_execute(&resume_task, values, NULL, NULL, NULL);
-}
-
-int64
-task_store_count_in_queue(int32 queue_id, bool with_priority_only)
-{
-	Datum		values[] = {Int32GetDatum(queue_id), BoolGetDatum(with_priority_only)};
-	Datum		count;
-
-	if (!store_fetch_value(&count_in_queue, values, NULL, &count))
-		elog(ERROR, "could not count the tasks of queue %d", queue_id);
-	return DatumGetInt64(count);
 }
 
 int64
