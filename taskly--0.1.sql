@@ -147,6 +147,7 @@ CREATE TABLE taskly.task (
 	queue_id integer NOT NULL,
 	priority integer NOT NULL DEFAULT 0,
 	key text,
+	max_running integer CHECK (max_running OPERATOR(pg_catalog.>) 0),
 	schedule text,
 	timezone text,
 	starts_at timestamptz,
@@ -323,6 +324,7 @@ CREATE FUNCTION taskly.schedule(
 	queue text DEFAULT 'default',
 	priority integer DEFAULT 0,
 	key text DEFAULT NULL,
+	max_running integer DEFAULT NULL,
 	timezone text DEFAULT NULL,
 	starts_at timestamptz DEFAULT NULL,
 	ends_at timestamptz DEFAULT NULL,
@@ -350,7 +352,7 @@ CREATE FUNCTION taskly.schedule(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedule_v1';
-COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. max_running: runs of the task in execution at the same time, whatever made them; others wait; NULL: no limit. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
 
 CREATE FUNCTION taskly.define(
 	name text,
@@ -361,6 +363,7 @@ CREATE FUNCTION taskly.define(
 	queue text DEFAULT 'default',
 	priority integer DEFAULT 0,
 	key text DEFAULT NULL,
+	max_running integer DEFAULT NULL,
 	timeout interval DEFAULT NULL,
 	deadline interval DEFAULT NULL,
 	max_attempts integer DEFAULT 1,
@@ -377,7 +380,7 @@ CREATE FUNCTION taskly.define(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_define_v1';
-COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, integer, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. max_running: runs of the task in execution at the same time, whatever made them; others wait; NULL: no limit. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
 
 CREATE FUNCTION taskly.alter(
 	name text,
@@ -389,6 +392,7 @@ CREATE FUNCTION taskly.alter(
 	queue text DEFAULT NULL,
 	priority integer DEFAULT NULL,
 	key text DEFAULT NULL,
+	max_running integer DEFAULT NULL,
 	timezone text DEFAULT NULL,
 	starts_at timestamptz DEFAULT NULL,
 	ends_at timestamptz DEFAULT NULL,
@@ -418,7 +422,7 @@ CREATE FUNCTION taskly.alter(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_v1';
-COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name.';
+COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name.';
 
 CREATE FUNCTION taskly.alter(
 	task_id bigint,
@@ -430,6 +434,7 @@ CREATE FUNCTION taskly.alter(
 	queue text DEFAULT NULL,
 	priority integer DEFAULT NULL,
 	key text DEFAULT NULL,
+	max_running integer DEFAULT NULL,
 	timezone text DEFAULT NULL,
 	starts_at timestamptz DEFAULT NULL,
 	ends_at timestamptz DEFAULT NULL,
@@ -459,7 +464,7 @@ CREATE FUNCTION taskly.alter(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_by_id_v1';
-COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name.';
+COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name.';
 
 CREATE FUNCTION taskly.drop_task(
 	name text
@@ -993,6 +998,7 @@ SELECT
 	q.name AS queue,
 	t.priority,
 	t.key,
+	t.max_running,
 	t.schedule,
 	t.timezone,
 	CASE
@@ -1055,6 +1061,7 @@ COMMENT ON COLUMN taskly.tasks.args IS '$1 of the command, unless a run has its 
 COMMENT ON COLUMN taskly.tasks.queue IS 'queue that its runs go to';
 COMMENT ON COLUMN taskly.tasks.priority IS 'priority of its runs in a priority queue';
 COMMENT ON COLUMN taskly.tasks.key IS 'key of its runs';
+COMMENT ON COLUMN taskly.tasks.max_running IS 'most runs of it in execution at a time; NULL: no limit';
 COMMENT ON COLUMN taskly.tasks.schedule IS 'when it recurs; NULL: only when it is enqueued';
 COMMENT ON COLUMN taskly.tasks.timezone IS 'time zone of the schedule; NULL: as taskly.timezone says';
 COMMENT ON COLUMN taskly.tasks.next_fire IS 'next occurrence of the schedule, jitter included; NULL when the task is paused, or its schedule is over; pause_all() does not count';

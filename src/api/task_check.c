@@ -154,6 +154,7 @@ check_policies(TaskDraft *draft)
 	(void) check_choice("missed", row->missed, misses);
 	(void) check_choice("on_excluded", row->on_excluded, moves);
 	check_range("missed_limit", row->missed_limit, 1, TASKLY_MISSED_MAX);
+	check_given_range(draft, TASK_MAX_RUNNING, row->max_running, PG_INT32_MAX);
 	check_given_range(draft, TASK_MAX_INSTANCES, row->max_instances, PG_INT32_MAX);
 	check_given_range(draft, TASK_PAUSE_AFTER_FAILURES, row->pause_after_failures, PG_INT32_MAX);
 	check_needs_policy(draft, TASK_MAX_INSTANCES, TASK_OVERLAP, row->overlap, "allow");

@@ -29,6 +29,7 @@ enum
 	TASK_COL_QUEUE_ID,
 	TASK_COL_PRIORITY,
 	TASK_COL_KEY,
+	TASK_COL_MAX_RUNNING,
 	TASK_COL_SCHEDULE,
 	TASK_COL_TIMEZONE,
 	TASK_COL_STARTS_AT,
@@ -95,6 +96,7 @@ typedef struct TaskRow
 	int32		queue_id;
 	int32		priority;
 	char	   *key;
+	int32		max_running;	/* 0: no limit */
 	char	   *schedule;
 	char	   *timezone;
 	TimestampTz starts_at;		/* DT_NOBEGIN: none */
