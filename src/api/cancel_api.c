@@ -28,6 +28,7 @@
 #include "server/wake.h"
 #include "store/history_store.h"
 #include "store/home_store.h"
+#include "store/queue_key_store.h"
 #include "store/queue_store.h"
 #include "store/run_presence.h"
 #include "store/run_store.h"
@@ -120,7 +121,7 @@ cancel_running(int64 run_id)
 	return CHANGE_DONE;
 }
 
-/* The row is deleted; leave its end in history. */
+/* The row is deleted; leave its end in history. It blocks its key no more. */
 static void
 record_cancelled(const RunRow *row)
 {
@@ -138,6 +139,10 @@ record_cancelled(const RunRow *row)
 	if (!home_store_read(&home))
 		(void) catalog_home_id_or_error();
 	history_store_insert(row, &end, home.history_slot);
+	if (!run_is_null(row, RUN_COL_KEY) &&
+		queue_key_store_unblock(run_int32(row, RUN_COL_QUEUE_ID), run_row_text(row, RUN_COL_KEY),
+								run_int64(row, RUN_COL_RUN_ID)))
+		wake_for_settings();
 }
 
 static ChangeResult
@@ -242,7 +247,7 @@ can_be_retried(const char *status)
 
 /* What a run needs to run again: its task or, without one, its queue. */
 static const char *
-missing_for_retry(const RunRow *row, int *max_attempts)
+missing_for_retry(RunRow *row, int *max_attempts)
 {
 	TaskRow		task;
 
@@ -253,6 +258,9 @@ missing_for_retry(const RunRow *row, int *max_attempts)
 	}
 	if (!task_store_read(run_int64(row, RUN_COL_TASK_ID), &task))
 		return "task";
+	/* Its task has left a queue that was dropped. */
+	if (!queue_store_hold(run_int32(row, RUN_COL_QUEUE_ID)))
+		run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(task.queue_id));
 	*max_attempts = run_is_null(row, RUN_COL_MAX_ATTEMPTS) ? task.max_attempts :
 		run_int32(row, RUN_COL_MAX_ATTEMPTS);
 	return NULL;

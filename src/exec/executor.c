@@ -183,6 +183,7 @@ record_history(RunningRun *run)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	history_store_insert(&run->row, &run->end,
 						 database_history_slot(database_my_entry()));
+	outcome_settle_key(&run->row, &run->end);
 	PopActiveSnapshot();
 }
 

@@ -57,6 +57,13 @@ extern void run_end_finish(RunEnd *end);
 extern ClaimResult outcome_record(RunRow *row, const RunDefinition *definition,
 								  RunEnd *end, int consecutive_failures);
 
+/*
+ * A run that ended badly for good blocks its key, where its queue says so; one
+ * that did and now ended otherwise does so no more. In the transaction that ends
+ * the run; outcome_record does it.
+ */
+extern void outcome_settle_key(const RunRow *row, const RunEnd *end);
+
 /* The outcome of a run that is over, or tried again, for the scheduler. */
 extern void outcome_fill(Outcome *outcome, const RunEnd *end);
 
