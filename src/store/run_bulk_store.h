@@ -27,6 +27,12 @@ extern int64 run_bulk_cancel_in_queue(int32 queue_id, int history_slot, const ch
 
 extern int64 run_bulk_count_in_queue(int32 queue_id);
 
+/*
+ * Move waiting runs of queues that are not there to queue "default", and tell the
+ * scheduler at commit; returns how many.
+ */
+extern int64 run_bulk_move_strays(void);
+
 /* Give a home to all runs that have another; returns how many. */
 extern int64 run_bulk_set_home(int64 home_id);
 
