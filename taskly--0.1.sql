@@ -1398,77 +1398,6 @@ COMMENT ON COLUMN taskly.failures.output IS 'what a shell command printed';
 COMMENT ON COLUMN taskly.failures.command IS 'what it executed; of a task''s run: as the task says now';
 COMMENT ON COLUMN taskly.failures.args IS 'its arguments';
 
-CREATE VIEW taskly.queues WITH (security_barrier) AS
-SELECT
-	q.queue_id,
-	q.name,
-	q.owner,
-	q.algorithm,
-	COALESCE(w.depth, 0) AS depth,
-	COALESCE(w.scheduled, 0) AS scheduled,
-	COALESCE(w.running, 0) AS running,
-	w.oldest_wait,
-	q.max_running,
-	q.max_pending,
-	q.aging,
-	l.lateness_p50,
-	l.lateness_p95,
-	l.lateness_p99,
-	q.paused_at,
-	q.paused_reason,
-	q.created_at
-FROM taskly.queue q
-	LEFT JOIN (
-		SELECT
-			p.queue_id,
-			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
-			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due) AS scheduled,
-			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
-			pg_catalog.max(GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) p.due_at, '0'::interval))
-				FILTER (WHERE NOT s.is_running AND s.is_due) AS oldest_wait
-		FROM taskly.pending_run p
-			LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
-				AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
-			CROSS JOIN LATERAL (
-				SELECT
-					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
-					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due
-			) s
-		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
-		GROUP BY p.queue_id
-	) w ON w.queue_id OPERATOR(pg_catalog.=) q.queue_id
-	LEFT JOIN (
-		SELECT
-			f.queue_id,
-			pg_catalog.percentile_cont(0.50) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p50,
-			pg_catalog.percentile_cont(0.95) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p95,
-			pg_catalog.percentile_cont(0.99) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p99
-		FROM taskly.finished_run f
-			CROSS JOIN LATERAL (
-				SELECT f.started_at OPERATOR(pg_catalog.-) f.due_at AS lateness
-			) s
-		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
-		GROUP BY f.queue_id
-	) l ON l.queue_id OPERATOR(pg_catalog.=) q.queue_id;
-COMMENT ON VIEW taskly.queues IS 'All queues; what is counted are the runs that the reader may see.';
-COMMENT ON COLUMN taskly.queues.queue_id IS 'number of the queue';
-COMMENT ON COLUMN taskly.queues.name IS 'name of the queue';
-COMMENT ON COLUMN taskly.queues.owner IS 'role that may alter it';
-COMMENT ON COLUMN taskly.queues.algorithm IS 'order of its runs';
-COMMENT ON COLUMN taskly.queues.depth IS 'runs that are due and wait';
-COMMENT ON COLUMN taskly.queues.scheduled IS 'runs that are due in the future';
-COMMENT ON COLUMN taskly.queues.running IS 'runs in execution';
-COMMENT ON COLUMN taskly.queues.oldest_wait IS 'how long the oldest of those that are due waits';
-COMMENT ON COLUMN taskly.queues.max_running IS 'most runs in execution at a time; NULL: no limit';
-COMMENT ON COLUMN taskly.queues.max_pending IS 'most runs that have not finished; NULL: no limit';
-COMMENT ON COLUMN taskly.queues.aging IS 'waiting time that counts as much as a step of priority';
-COMMENT ON COLUMN taskly.queues.lateness_p50 IS 'half of the attempts in history started at most so late';
-COMMENT ON COLUMN taskly.queues.lateness_p95 IS 'the same for 95 of 100';
-COMMENT ON COLUMN taskly.queues.lateness_p99 IS 'the same for 99 of 100';
-COMMENT ON COLUMN taskly.queues.paused_at IS 'since when it is paused; NULL: it is not';
-COMMENT ON COLUMN taskly.queues.paused_reason IS 'why';
-COMMENT ON COLUMN taskly.queues.created_at IS 'when it was made';
-
 CREATE VIEW taskly.quotas WITH (security_barrier) AS
 SELECT
 	r.role,
@@ -1644,6 +1573,239 @@ COMMENT ON COLUMN taskly.leader.wakeups IS 'how often it had something to do';
 COMMENT ON COLUMN taskly.leader.rescans IS 'how often it read all waiting runs';
 COMMENT ON COLUMN taskly.leader.wakeup_latency IS 'how late the machine lets it go on when it is to wake, as measured: its timer is set that much earlier, by 0.3 ms at most; NULL: not known yet';
 
+CREATE VIEW taskly.queues WITH (security_barrier) AS
+SELECT
+	q.queue_id,
+	q.name,
+	q.owner,
+	q.algorithm,
+	q.weight,
+	COALESCE(w.depth, 0) AS depth,
+	COALESCE(w.scheduled, 0) AS scheduled,
+	COALESCE(w.depending, 0) AS depending,
+	COALESCE(w.running, 0) AS running,
+	w.oldest_wait,
+	CASE
+		WHEN w.depth IS NULL OR w.depth OPERATOR(pg_catalog.=) 0 THEN NULL
+		WHEN q.paused_at IS NOT NULL
+		THEN pg_catalog.concat_ws(': ', 'The queue is paused', q.paused_reason)
+		WHEN s.reason IS NOT NULL THEN s.reason
+		WHEN w.running OPERATOR(pg_catalog.>=) q.max_running
+		THEN 'It has reached max_running.'
+		WHEN w.startable OPERATOR(pg_catalog.=) 0
+		THEN 'The tasks or keys of all waiting runs are paused, blocked or at their limits.'
+		WHEN s.running OPERATOR(pg_catalog.>=) s.max_workers
+		THEN 'All workers are busy.'
+		WHEN (q.rate IS NOT NULL OR q.rate_per_key IS NOT NULL) AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
+		THEN 'It may have reached its rate.'
+	END AS reason,
+	q.max_running,
+	q.max_running_per_key,
+	q.rate,
+	q.rate_per_key,
+	q.rate_interval,
+	COALESCE(q.burst, 0) AS burst,
+	q.max_pending,
+	q.aging,
+	q.block_key_on_failure,
+	q.keep,
+	q.batch,
+	l.lateness[1] AS lateness_p50,
+	l.lateness[2] AS lateness_p95,
+	l.lateness[3] AS lateness_p99,
+	COALESCE(l.deadline_misses, 0) AS deadline_misses,
+	q.paused_at,
+	q.paused_reason,
+	q.created_at
+FROM taskly.queue q
+	CROSS JOIN (
+		SELECT
+			o.reason,
+			pg_catalog.current_setting('taskly.max_workers', true)::integer AS max_workers,
+			(SELECT pg_catalog.count(*) FROM taskly.running_runs()) AS running
+		FROM taskly.leader o
+	) s
+	LEFT JOIN (
+		SELECT
+			p.queue_id,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND NOT s.is_held) AS startable,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due AND s.has_time) AS scheduled,
+			pg_catalog.count(*) FILTER (WHERE NOT s.has_time) AS depending,
+			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
+			pg_catalog.max(GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) p.due_at, '0'::interval))
+				FILTER (WHERE NOT s.is_running AND s.is_due) AS oldest_wait
+		FROM taskly.pending_run p
+			JOIN taskly.queue o ON o.queue_id OPERATOR(pg_catalog.=) p.queue_id
+			LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
+				AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
+			LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) p.task_id
+			LEFT JOIN (
+				SELECT c.task_id, pg_catalog.count(*) AS running
+				FROM taskly.running_runs() c
+				GROUP BY c.task_id
+			) n ON n.task_id OPERATOR(pg_catalog.=) p.task_id
+			LEFT JOIN (
+				SELECT c.queue_id, c.key, pg_catalog.count(*) AS running
+				FROM taskly.running_runs() r
+					JOIN taskly.pending_run c ON c.run_id OPERATOR(pg_catalog.=) r.run_id
+				GROUP BY c.queue_id, c.key
+			) k ON k.queue_id OPERATOR(pg_catalog.=) p.queue_id AND k.key OPERATOR(pg_catalog.=) p.key
+			LEFT JOIN taskly.queue_key y ON y.queue_id OPERATOR(pg_catalog.=) p.queue_id AND y.key OPERATOR(pg_catalog.=) p.key
+			LEFT JOIN (
+				SELECT c.queue_id, c.key, pg_catalog.min(c.run_id) AS run_id
+				FROM taskly.key_block c
+				GROUP BY c.queue_id, c.key
+			) b ON b.queue_id OPERATOR(pg_catalog.=) p.queue_id AND b.key OPERATOR(pg_catalog.=) p.key
+			CROSS JOIN LATERAL (
+				SELECT
+					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
+					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due,
+					pg_catalog.isfinite(p.due_at) AS has_time,
+					t.paused_at IS NOT NULL
+						OR n.running OPERATOR(pg_catalog.>=) t.max_running IS TRUE
+						OR k.running OPERATOR(pg_catalog.>=) o.max_running_per_key IS TRUE
+						OR y.paused_at IS NOT NULL
+						OR (o.block_key_on_failure AND b.run_id OPERATOR(pg_catalog.<>) p.run_id) IS TRUE AS is_held
+			) s
+		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
+		GROUP BY p.queue_id
+	) w ON w.queue_id OPERATOR(pg_catalog.=) q.queue_id
+	LEFT JOIN (
+		SELECT
+			f.queue_id,
+			pg_catalog.percentile_cont('{0.50,0.95,0.99}'::double precision[])
+				WITHIN GROUP (ORDER BY f.started_at OPERATOR(pg_catalog.-) f.due_at) AS lateness,
+			pg_catalog.count(*) FILTER (WHERE f.is_final AND f.finished_at OPERATOR(pg_catalog.>) f.deadline_at) AS deadline_misses
+		FROM (
+			SELECT r.*
+			FROM taskly.task t
+				CROSS JOIN LATERAL (
+					SELECT c.queue_id, c.owner, c.started_at, c.due_at, c.is_final, c.finished_at, c.deadline_at
+					FROM taskly.finished_run c
+					WHERE c.task_id OPERATOR(pg_catalog.=) t.task_id
+						AND c.finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+					ORDER BY c.finished_at DESC
+					LIMIT 100
+				) r
+			WHERE t.last_finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+			UNION ALL
+			(
+				SELECT c.queue_id, c.owner, c.started_at, c.due_at, c.is_final, c.finished_at, c.deadline_at
+				FROM taskly.finished_run c
+				WHERE c.task_id IS NULL
+					AND c.finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+				ORDER BY c.finished_at DESC
+				LIMIT 1000
+			)
+		) f
+		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
+		GROUP BY f.queue_id
+	) l ON l.queue_id OPERATOR(pg_catalog.=) q.queue_id;
+COMMENT ON VIEW taskly.queues IS 'All queues; what is counted are the runs that the reader may see. Lateness and deadline_misses are of the last hour: of each task the latest 100 attempts, and the latest 1000 of runs without one.';
+COMMENT ON COLUMN taskly.queues.queue_id IS 'number of the queue';
+COMMENT ON COLUMN taskly.queues.name IS 'name of the queue';
+COMMENT ON COLUMN taskly.queues.owner IS 'role that may alter it';
+COMMENT ON COLUMN taskly.queues.algorithm IS 'order of its runs: fifo, priority, fair, rate_monotonic or edf';
+COMMENT ON COLUMN taskly.queues.weight IS 'share of the workers beside other queues';
+COMMENT ON COLUMN taskly.queues.depth IS 'runs that are due and wait';
+COMMENT ON COLUMN taskly.queues.scheduled IS 'runs that are due in the future';
+COMMENT ON COLUMN taskly.queues.depending IS 'runs that wait for other runs';
+COMMENT ON COLUMN taskly.queues.running IS 'runs in execution';
+COMMENT ON COLUMN taskly.queues.oldest_wait IS 'how long the oldest of those that are due waits';
+COMMENT ON COLUMN taskly.queues.reason IS 'why those that are due do not start, as far as the reader can see; NULL: none is due, or no reason is seen';
+COMMENT ON COLUMN taskly.queues.max_running IS 'most runs in execution at a time; NULL: no limit';
+COMMENT ON COLUMN taskly.queues.max_running_per_key IS 'the same for the runs of one key';
+COMMENT ON COLUMN taskly.queues.rate IS 'most starts in each rate_interval, but for burst; NULL: no limit';
+COMMENT ON COLUMN taskly.queues.rate_per_key IS 'the same for the runs of one key';
+COMMENT ON COLUMN taskly.queues.rate_interval IS 'time that rate and rate_per_key are about';
+COMMENT ON COLUMN taskly.queues.burst IS 'as many more may start in any such time';
+COMMENT ON COLUMN taskly.queues.max_pending IS 'most runs that have not finished; NULL: no limit';
+COMMENT ON COLUMN taskly.queues.aging IS 'waiting time that counts as much as a step of priority, with algorithm priority';
+COMMENT ON COLUMN taskly.queues.block_key_on_failure IS 'whether a run that fails holds back later ones of its key';
+COMMENT ON COLUMN taskly.queues.keep IS 'what history keeps of its runs: all, failures or none';
+COMMENT ON COLUMN taskly.queues.batch IS 'short runs that may share a transaction';
+COMMENT ON COLUMN taskly.queues.lateness_p50 IS 'half of the attempts of the last hour started at most so late';
+COMMENT ON COLUMN taskly.queues.lateness_p95 IS 'the same for 95 of 100';
+COMMENT ON COLUMN taskly.queues.lateness_p99 IS 'the same for 99 of 100';
+COMMENT ON COLUMN taskly.queues.deadline_misses IS 'runs of the last hour that were not over at their deadline';
+COMMENT ON COLUMN taskly.queues.paused_at IS 'since when it is paused; NULL: it is not';
+COMMENT ON COLUMN taskly.queues.paused_reason IS 'why';
+COMMENT ON COLUMN taskly.queues.created_at IS 'when it was made';
+
+CREATE VIEW taskly.keys WITH (security_barrier) AS
+SELECT
+	q.name AS queue,
+	COALESCE(w.key, k.key) AS key,
+	COALESCE(k.weight, 1) AS weight,
+	COALESCE(w.depth, 0) AS depth,
+	COALESCE(w.scheduled, 0) AS scheduled,
+	COALESCE(w.depending, 0) AS depending,
+	COALESCE(w.running, 0) AS running,
+	w.oldest_wait,
+	k.paused_at,
+	k.paused_reason,
+	CASE WHEN q.block_key_on_failure THEN k.blocked_by END AS blocked_by,
+	CASE WHEN q.block_key_on_failure THEN k.blocked_at END AS blocked_at
+FROM (
+		SELECT
+			p.queue_id,
+			p.key,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due AND s.has_time) AS scheduled,
+			pg_catalog.count(*) FILTER (WHERE NOT s.has_time) AS depending,
+			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
+			pg_catalog.max(GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) p.due_at, '0'::interval))
+				FILTER (WHERE NOT s.is_running AND s.is_due) AS oldest_wait
+		FROM taskly.pending_run p
+			LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
+				AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
+			CROSS JOIN LATERAL (
+				SELECT
+					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
+					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due,
+					pg_catalog.isfinite(p.due_at) AS has_time
+			) s
+		WHERE p.key IS NOT NULL
+			AND ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
+		GROUP BY p.queue_id, p.key
+	) w
+	FULL JOIN (
+		SELECT
+			COALESCE(y.queue_id, b.queue_id) AS queue_id,
+			COALESCE(y.key, b.key) AS key,
+			y.weight,
+			y.paused_at,
+			y.paused_reason,
+			b.blocked_by,
+			b.blocked_at
+		FROM taskly.queue_key y
+			FULL JOIN (
+				SELECT
+					c.queue_id,
+					c.key,
+					pg_catalog.min(c.run_id) AS blocked_by,
+					pg_catalog.min(c.blocked_at) AS blocked_at
+				FROM taskly.key_block c
+				GROUP BY c.queue_id, c.key
+			) b ON b.queue_id OPERATOR(pg_catalog.=) y.queue_id AND b.key OPERATOR(pg_catalog.=) y.key
+	) k ON k.queue_id OPERATOR(pg_catalog.=) w.queue_id AND k.key OPERATOR(pg_catalog.=) w.key
+	JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) COALESCE(w.queue_id, k.queue_id)
+WHERE w.key IS NOT NULL OR (SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(q.owner, 'USAGE');
+COMMENT ON VIEW taskly.keys IS 'Keys of queues: those of runs that the reader may see and that have not finished, and those that have a weight, are paused or blocked, in queues of the reader''s.';
+COMMENT ON COLUMN taskly.keys.queue IS 'queue that it is a key of';
+COMMENT ON COLUMN taskly.keys.key IS 'the key';
+COMMENT ON COLUMN taskly.keys.weight IS 'its share of worker time beside other keys, with algorithm fair';
+COMMENT ON COLUMN taskly.keys.depth IS 'runs that are due and wait';
+COMMENT ON COLUMN taskly.keys.scheduled IS 'runs that are due in the future';
+COMMENT ON COLUMN taskly.keys.depending IS 'runs that wait for other runs';
+COMMENT ON COLUMN taskly.keys.running IS 'runs in execution';
+COMMENT ON COLUMN taskly.keys.oldest_wait IS 'how long the oldest of those that are due waits';
+COMMENT ON COLUMN taskly.keys.paused_at IS 'since when it is paused; NULL: it is not';
+COMMENT ON COLUMN taskly.keys.paused_reason IS 'why';
+COMMENT ON COLUMN taskly.keys.blocked_by IS 'run that ended badly and holds back later ones; of several the first made; NULL: none';
+COMMENT ON COLUMN taskly.keys.blocked_at IS 'when the first of them ended';
+
 CREATE VIEW taskly.stats WITH (security_barrier) AS
 SELECT
 	CASE
@@ -1711,7 +1873,7 @@ COMMENT ON COLUMN taskly.stats.lateness_p99 IS 'the same for 99 of 100';
 COMMENT ON COLUMN taskly.stats.deadline_misses IS 'runs that were not over at their deadline';
 COMMENT ON COLUMN taskly.stats.since IS 'end of the oldest attempt that is counted';
 
-GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues, taskly.quotas,
+GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues, taskly.keys, taskly.quotas,
 	taskly.calendars, taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
 -- END views
 
