@@ -250,16 +250,17 @@ static const char *
 missing_for_retry(RunRow *row, int *max_attempts)
 {
 	TaskRow		task;
+	QueueRow	queue;
 
 	if (run_is_null(row, RUN_COL_TASK_ID))
 	{
 		*max_attempts = run_int32(row, RUN_COL_MAX_ATTEMPTS);
-		return queue_store_hold(run_int32(row, RUN_COL_QUEUE_ID)) ? NULL : "queue";
+		return queue_store_read(run_int32(row, RUN_COL_QUEUE_ID), &queue) ? NULL : "queue";
 	}
 	if (!task_store_read(run_int64(row, RUN_COL_TASK_ID), &task))
 		return "task";
 	/* Its task has left a queue that was dropped. */
-	if (!queue_store_hold(run_int32(row, RUN_COL_QUEUE_ID)))
+	if (!queue_store_read(run_int32(row, RUN_COL_QUEUE_ID), &queue))
 		run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(task.queue_id));
 	*max_attempts = run_is_null(row, RUN_COL_MAX_ATTEMPTS) ? task.max_attempts :
 		run_int32(row, RUN_COL_MAX_ATTEMPTS);

@@ -362,7 +362,7 @@ set_times(FunctionCallInfo fcinfo, RunRow *row)
 		run_row_set(row, RUN_COL_TIMEOUT, IntervalPGetDatum(timeout));
 }
 
-/* Its place in a queue, which must stay until the run is in it. */
+/* Its place in a queue. */
 static void
 set_queue(FunctionCallInfo fcinfo, RunRow *row)
 {

@@ -177,7 +177,7 @@ find_queue_for_run(const char *name, QueueRow *queue)
 		found = queue_store_read(queue_store_default(), queue);
 	else
 		found = queue_store_find(name, queue);
-	if (!found || !queue_store_hold(queue->queue_id))
+	if (!found)
 		queue_not_found(name);
 }
 
