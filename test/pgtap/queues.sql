@@ -1,7 +1,7 @@
--- Queues as a user sees them: keys that a failure blocks, queues that are dropped with runs, quotas.
+-- Queues as a user sees them: keys that a failure blocks, algorithms that change under a backlog.
 
 \ir helper.psql
-SELECT plan(32);
+SELECT plan(36);
 
 CREATE TABLE world (is_fine boolean);
 INSERT INTO world VALUES (false);
@@ -68,17 +68,31 @@ SELECT is(taskly.retry(:b), true, 'the one that is not atomic');
 SELECT is(ends(:b), 'succeeded', 'succeeds, too');
 SELECT is(blocked_by('b'), NULL, 'and frees its key');
 SELECT taskly.pause_queue('strict');
-SELECT is(taskly.retry(:d), true, 'one that has expired is retried');
-SELECT is(taskly.cancel(:d), true, 'and given up');
-SELECT is(blocked_by('d'), NULL, 'which frees its key');
+SELECT is(taskly.retry(:e), true, 'one that has failed twice is retried');
+SELECT is(taskly.cancel(:e), true, 'and given up');
+SELECT is(blocked_by('e'), NULL, 'which frees its key');
 SELECT taskly.resume_queue('strict');
 SELECT is(taskly.resume_key('strict', 'c'), true, 'a key is resumed');
 SELECT is(blocked_by('c'), NULL, 'and free');
 SELECT is(taskly.resume_key('strict', 'c'), false, 'there is nothing more to resume');
-SELECT is(blocked_by('e'), :e::bigint, 'others are not');
+SELECT is(blocked_by('d'), :d::bigint, 'others are not');
 SELECT taskly.alter_queue('strict', block_key_on_failure => false) > 0 AS has_id;
-SELECT is(blocked_by('e'), NULL, 'a queue without blocks blocks no key');
+SELECT is(blocked_by('d'), NULL, 'a queue without blocks blocks no key');
 SELECT taskly.alter_queue('strict', block_key_on_failure => true) > 0 AS has_id;
-SELECT is(blocked_by('e'), NULL, 'and when it has them again, the old ones are gone');
+SELECT is(blocked_by('d'), NULL, 'and when it has them again, the old ones are gone');
+
+-- Another algorithm under a backlog: nothing is lost, and nothing runs twice.
+\set algorithms '{fifo,priority}'
+CREATE TABLE effect (what text);
+SELECT taskly.create_queue('changing') > 0 AS has_id;
+SELECT taskly.define('note', 'INSERT INTO effect SELECT $1 ->> 0', queue => 'changing') > 0 AS has_id;
+SELECT taskly.pause_queue('changing');
+SELECT count(*) FROM taskly.enqueue_many('note', ARRAY(SELECT to_jsonb(i::text) FROM generate_series(1, 100) i), priority => 3);
+SELECT lives_ok(format('SELECT taskly.alter_queue(''changing'', %L)', a), 'a paused queue with runs becomes ' || a)
+FROM unnest(:'algorithms'::text[]) a;
+SELECT taskly.resume_queue('changing');
+SELECT count(taskly.alter_queue('changing', a)) FROM generate_series(1, 10), unnest(:'algorithms'::text[]) a;
+SELECT ok(poll('SELECT count(*) = 100 FROM taskly.runs WHERE task = ''note'' AND status = ''succeeded'''), 'while it changes, all runs succeed');
+SELECT results_eq('SELECT count(*), count(DISTINCT what) FROM effect', 'VALUES (100::bigint, 100::bigint)', 'each once');
 
 SELECT * FROM finish();
