@@ -66,21 +66,23 @@ CREATE TABLE taskly.queue (
 	name text NOT NULL UNIQUE CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 200),
 	owner regrole NOT NULL,
 	algorithm text NOT NULL DEFAULT 'priority' CHECK (algorithm OPERATOR(pg_catalog.=) ANY ('{fifo,priority,fair,rate_monotonic,edf}'::pg_catalog.text[])),
-	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>) 0),
+	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>=) 1 AND weight OPERATOR(pg_catalog.<=) 1000000),
 	max_running integer CHECK (max_running OPERATOR(pg_catalog.>) 0),
 	max_running_per_key integer CHECK (max_running_per_key OPERATOR(pg_catalog.>) 0),
-	rate integer CHECK (rate OPERATOR(pg_catalog.>) 0),
-	rate_per_key integer CHECK (rate_per_key OPERATOR(pg_catalog.>) 0),
-	rate_interval interval NOT NULL DEFAULT '1 second',
-	burst integer CHECK (burst OPERATOR(pg_catalog.>=) 0),
+	rate integer CHECK (rate OPERATOR(pg_catalog.>=) 1 AND rate OPERATOR(pg_catalog.<=) 1000000000),
+	rate_per_key integer CHECK (rate_per_key OPERATOR(pg_catalog.>=) 1 AND rate_per_key OPERATOR(pg_catalog.<=) 1000000000),
+	rate_interval interval NOT NULL DEFAULT '1 second' CHECK (rate_interval OPERATOR(pg_catalog.>=) '1 millisecond'::interval),
+	burst integer CHECK (burst OPERATOR(pg_catalog.>=) 0 AND burst OPERATOR(pg_catalog.<=) 1000000000),
 	max_pending bigint CHECK (max_pending OPERATOR(pg_catalog.>) 0),
-	aging interval NOT NULL DEFAULT '1 minute',
+	aging interval NOT NULL DEFAULT '1 minute' CHECK (aging OPERATOR(pg_catalog.>) '0'::interval),
 	block_key_on_failure boolean NOT NULL DEFAULT false,
 	keep text NOT NULL DEFAULT 'all' CHECK (keep OPERATOR(pg_catalog.=) ANY ('{all,failures,none}'::pg_catalog.text[])),
-	batch integer NOT NULL DEFAULT 1 CHECK (batch OPERATOR(pg_catalog.>) 0),
+	batch integer NOT NULL DEFAULT 1 CHECK (batch OPERATOR(pg_catalog.>=) 1 AND batch OPERATOR(pg_catalog.<=) 1000),
 	paused_at timestamptz,
 	paused_reason text,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	CONSTRAINT queue_burst CHECK (rate IS NOT NULL OR rate_per_key IS NOT NULL OR COALESCE(burst, 0) OPERATOR(pg_catalog.=) 0),
+	CONSTRAINT queue_block CHECK (NOT block_key_on_failure OR COALESCE(max_running_per_key, 0) OPERATOR(pg_catalog.=) 1 AND batch OPERATOR(pg_catalog.=) 1 AND keep OPERATOR(pg_catalog.<>) 'none')
 );
 ALTER SEQUENCE taskly.queue_queue_id_seq OWNED BY taskly.queue.queue_id;
 COMMENT ON TABLE taskly.queue IS 'Queues: named lines of runs with an order (algorithm) and limits. The queue "default" is made on first use.';
@@ -88,15 +90,31 @@ COMMENT ON TABLE taskly.queue IS 'Queues: named lines of runs with an order (alg
 CREATE TABLE taskly.queue_key (
 	queue_id integer NOT NULL,
 	key text NOT NULL CHECK (pg_catalog.octet_length(key) OPERATOR(pg_catalog.>=) 1 AND pg_catalog.octet_length(key) OPERATOR(pg_catalog.<=) 200),
-	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>) 0),
+	weight integer NOT NULL DEFAULT 1 CHECK (weight OPERATOR(pg_catalog.>=) 1 AND weight OPERATOR(pg_catalog.<=) 1000000),
 	paused_at timestamptz,
 	paused_reason text,
-	blocked_by bigint,
 	PRIMARY KEY (queue_id, key)
 );
-COMMENT ON TABLE taskly.queue_key IS 'Keys of queues of which there is more to say than the runs that have them: weight, pause, block.';
+COMMENT ON TABLE taskly.queue_key IS 'What owners of queues have said of keys: weight, pause. A key without a row has weight 1 and is not paused.';
 COMMENT ON COLUMN taskly.queue_key.weight IS 'share of the worker time of its queue, beside other keys; of algorithm fair';
-COMMENT ON COLUMN taskly.queue_key.blocked_by IS 'run that ended badly in a queue with block_key_on_failure: later runs of the key wait';
+
+CREATE TABLE taskly.key_block (
+	queue_id integer NOT NULL,
+	key text NOT NULL,
+	run_id bigint NOT NULL,
+	blocked_at timestamptz NOT NULL,
+	PRIMARY KEY (queue_id, key, run_id)
+);
+COMMENT ON TABLE taskly.key_block IS 'Runs that ended badly in a queue with block_key_on_failure: other runs of their keys wait. A table of its own, so that the end of a run never meets a row that somebody holds to set a key.';
+
+CREATE TABLE taskly.quota (
+	role regrole,
+	max_pending bigint CHECK (max_pending OPERATOR(pg_catalog.>) 0),
+	max_tasks integer CHECK (max_tasks OPERATOR(pg_catalog.>) 0),
+	max_running integer CHECK (max_running OPERATOR(pg_catalog.>) 0),
+	UNIQUE NULLS NOT DISTINCT (role)
+);
+COMMENT ON TABLE taskly.quota IS 'How much roles may have; the row without a role is for those that have none of their own.';
 
 CREATE SEQUENCE taskly.calendar_calendar_id_seq AS integer;
 CREATE TABLE taskly.calendar (
@@ -129,6 +147,7 @@ CREATE TABLE taskly.task (
 	queue_id integer NOT NULL,
 	priority integer NOT NULL DEFAULT 0,
 	key text,
+	max_running integer CHECK (max_running OPERATOR(pg_catalog.>) 0),
 	schedule text,
 	timezone text,
 	starts_at timestamptz,
@@ -222,6 +241,7 @@ CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS N
 CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source OPERATOR(pg_catalog.=) 'schedule';
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
 CREATE INDEX pending_run_unique ON taskly.pending_run (unique_key, task_id, run_id) WHERE unique_key IS NOT NULL;
+CREATE INDEX pending_run_submitted ON taskly.pending_run (owner) WHERE task_id IS NULL;
 COMMENT ON TABLE taskly.pending_run IS 'Every run that has not finished: future, due, retrying, or started by a process whose outcome is not yet recorded. An atomic SQL run deletes its row in its own transaction: no row, no run.';
 COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt';
 COMMENT ON COLUMN taskly.pending_run.attempt IS 'attempts that are over (for a shell or autocommit run that is started: begun)';
@@ -316,6 +336,7 @@ CREATE FUNCTION taskly.schedule(
 	queue text DEFAULT 'default',
 	priority integer DEFAULT 0,
 	key text DEFAULT NULL,
+	max_running integer DEFAULT NULL,
 	timezone text DEFAULT NULL,
 	starts_at timestamptz DEFAULT NULL,
 	ends_at timestamptz DEFAULT NULL,
@@ -343,7 +364,7 @@ CREATE FUNCTION taskly.schedule(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedule_v1';
-COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: after.';
+COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. max_running: runs of the task in execution at the same time, whatever made them; others wait; NULL: no limit. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
 
 CREATE FUNCTION taskly.define(
 	name text,
@@ -354,6 +375,7 @@ CREATE FUNCTION taskly.define(
 	queue text DEFAULT 'default',
 	priority integer DEFAULT 0,
 	key text DEFAULT NULL,
+	max_running integer DEFAULT NULL,
 	timeout interval DEFAULT NULL,
 	deadline interval DEFAULT NULL,
 	max_attempts integer DEFAULT 1,
@@ -370,7 +392,7 @@ CREATE FUNCTION taskly.define(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_define_v1';
-COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: after.';
+COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, integer, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. max_running: runs of the task in execution at the same time, whatever made them; others wait; NULL: no limit. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
 
 CREATE FUNCTION taskly.alter(
 	name text,
@@ -382,6 +404,7 @@ CREATE FUNCTION taskly.alter(
 	queue text DEFAULT NULL,
 	priority integer DEFAULT NULL,
 	key text DEFAULT NULL,
+	max_running integer DEFAULT NULL,
 	timezone text DEFAULT NULL,
 	starts_at timestamptz DEFAULT NULL,
 	ends_at timestamptz DEFAULT NULL,
@@ -411,7 +434,7 @@ CREATE FUNCTION taskly.alter(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_v1';
-COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name.';
+COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name.';
 
 CREATE FUNCTION taskly.alter(
 	task_id bigint,
@@ -423,6 +446,7 @@ CREATE FUNCTION taskly.alter(
 	queue text DEFAULT NULL,
 	priority integer DEFAULT NULL,
 	key text DEFAULT NULL,
+	max_running integer DEFAULT NULL,
 	timezone text DEFAULT NULL,
 	starts_at timestamptz DEFAULT NULL,
 	ends_at timestamptz DEFAULT NULL,
@@ -452,7 +476,7 @@ CREATE FUNCTION taskly.alter(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_by_id_v1';
-COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name.';
+COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name.';
 
 CREATE FUNCTION taskly.drop_task(
 	name text
@@ -531,7 +555,7 @@ CREATE FUNCTION taskly.create_queue(
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_create_queue_v1';
-COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. keep: what history keeps: all, failures (all attempts that did not succeed) or none. batch: short runs that a worker may execute in one transaction, from 1 to 1000. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst and block_key_on_failure; 42710 the name is taken.';
+COMMENT ON FUNCTION taskly.create_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer) IS 'Makes a queue, owned by the caller; returns its queue_id. algorithm: the order of its runs: fifo (of arrival), priority (higher first; who waits for aging gains 1), fair or round_robin (keys share worker time by their weights), rate_monotonic (shorter periods first) or edf (earlier deadlines first). weight: share of the workers beside other queues, 1 to 1000000. max_running, max_running_per_key: runs in execution at the same time, in the database, of the queue and of a key. rate, rate_per_key: starts in each rate_interval (1 ms to 100 years), 1 to 1000000000; burst: in any such time, as many more may start (0 to 1000000000; NULL is 0). max_pending: runs that have not finished, beyond which enqueueing is refused. block_key_on_failure: a run that fails holds back later ones of its key, until it succeeds or resume_key(); max_running_per_key is 1 then. keep: what history keeps, all attempts, those that failed (failures) or none. batch: short runs that may share a transaction, 1 to 1000. NULL is no limit. Errors: 22023 an argument is out of range, not among the allowed values, or does not go with another; 42710 the name is taken.';
 
 CREATE FUNCTION taskly.alter_queue(
 	name text,
@@ -553,15 +577,16 @@ CREATE FUNCTION taskly.alter_queue(
 RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_queue_v1';
-COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. NULL keeps what is. reset: names of options to return to their defaults: algorithm, max_running, max_pending, aging. algorithm: fifo (in order of arrival) or priority (higher first; who waits for aging gains 1). max_running: runs of the queue at the same time, in the database. max_pending: runs that have not finished, beyond which enqueueing is refused. NULL is no limit. keep: what history keeps: all, failures (all attempts that did not succeed) or none. batch: short runs that a worker may execute in one transaction, from 1 to 1000. Errors: 22023 an argument is out of range or not among the allowed values; 0A000 an option is not supported: algorithms fair, rate_monotonic and edf, and all but the default of weight, max_running_per_key, rate, rate_per_key, rate_interval, burst and block_key_on_failure; 42704 no such queue; 42501 it is another role''s.';
+COMMENT ON FUNCTION taskly.alter_queue(text, text, integer, integer, integer, integer, integer, interval, integer, bigint, interval, boolean, text, integer, text[]) IS 'Changes a queue; returns its queue_id. Runs that wait stay, in the new order. NULL keeps what is. reset: names of options to return to their defaults. algorithm: the order of its runs: fifo (of arrival), priority (higher first; who waits for aging gains 1), fair or round_robin (keys share worker time by their weights), rate_monotonic (shorter periods first) or edf (earlier deadlines first). weight: share of the workers beside other queues, 1 to 1000000. max_running, max_running_per_key: runs in execution at the same time, in the database, of the queue and of a key. rate, rate_per_key: starts in each rate_interval (1 ms to 100 years), 1 to 1000000000; burst: in any such time, as many more may start (0 to 1000000000). max_pending: runs that have not finished, beyond which enqueueing is refused. block_key_on_failure: a run that fails holds back later ones of its key, until it succeeds or resume_key(); max_running_per_key is 1 then. keep: what history keeps, all attempts, those that failed (failures) or none. batch: short runs that may share a transaction, 1 to 1000. Errors: 22023 an argument is out of range, not among the allowed values, or does not go with another; 42704 no such queue; 42501 it is another role''s.';
 
 CREATE FUNCTION taskly.drop_queue(
-	name text
+	name text,
+	cascade boolean DEFAULT false
 )
 RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_drop_queue_v1';
-COMMENT ON FUNCTION taskly.drop_queue(text) IS 'Drops a queue that no task and no waiting run uses; returns true. Errors: 42704 no such queue; 42501 it is another role''s. 2BP01 it is in use.';
+COMMENT ON FUNCTION taskly.drop_queue(text, boolean) IS 'Drops a queue; returns true. cascade: what its tasks and runs would else forbid is done as well: tasks move to queue default, waiting runs are cancelled. It never waits: runs in execution end normally, and one of them that is to be tried again goes to queue default. Errors: 42704 no such queue; 42501 it is another role''s; 2BP01 it is in use.';
 
 CREATE FUNCTION taskly.pause_queue(
 	name text,
@@ -583,13 +608,42 @@ COMMENT ON FUNCTION taskly.resume_queue(text) IS 'Resumes a paused queue. Return
 CREATE FUNCTION taskly.set_key(
 	queue text,
 	key text,
-	weight integer DEFAULT NULL,
-	paused boolean DEFAULT NULL
+	weight integer DEFAULT 1
 )
 RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_set_key_v1';
-COMMENT ON FUNCTION taskly.set_key(text, text, integer, boolean) IS 'Sets weight and pause of a key in a queue. Not supported: always error 0A000.';
+COMMENT ON FUNCTION taskly.set_key(text, text, integer) IS 'Sets the weight of a key in a queue of algorithm fair: its share of worker time beside other keys, 1 to 1000000; 1 is what all have. Returns false when it was so already. Errors: 42704 no such queue; 42501 it is another role''s; 22023 the weight is out of range, the queue is not fair, or the key is empty, too long or not printable; 22004 an argument is null.';
+
+CREATE FUNCTION taskly.pause_key(
+	queue text,
+	key text,
+	reason text DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_pause_key_v1';
+COMMENT ON FUNCTION taskly.pause_key(text, text, text) IS 'Pauses a key of a queue: no run with it starts there until resume_key(). Runs in execution end normally. Returns false when it was paused already; then only the reason changes. Errors: 42704 no such queue; 42501 it is another role''s; 22023 the key is empty, too long or not printable; 22004 an argument is null.';
+
+CREATE FUNCTION taskly.resume_key(
+	queue text,
+	key text
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_resume_key_v1';
+COMMENT ON FUNCTION taskly.resume_key(text, text) IS 'Resumes a paused key, and one that is blocked by runs that ended badly, which are then passed over. Returns false when it was neither. Errors: 42704 no such queue; 42501 it is another role''s; 22023 the key is empty, too long or not printable; 22004 an argument is null.';
+
+CREATE FUNCTION taskly.set_quota(
+	role regrole,
+	max_pending bigint DEFAULT NULL,
+	max_tasks integer DEFAULT NULL,
+	max_running integer DEFAULT NULL
+)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_set_quota_v1';
+COMMENT ON FUNCTION taskly.set_quota(regrole, bigint, integer, integer) IS 'Says how much a role may have: it sets all three limits, of which NULL is none; without any the role''s quota is dropped. max_pending: runs that have not finished, beyond which enqueueing is refused; what schedules, retries and on_failure make is not refused, but counts. max_tasks: tasks that it owns. max_running: runs of it in execution at the same time, in the database; others wait. role NULL: for each role without a quota of its own, but superusers. Returns false when it was so already. For superusers and the owner of the extension. Errors: 42501; 22023 a limit is less than 1; 42704 no such role.';
 -- END queues
 
 /* ------------------------------------------------------------------------
@@ -1029,6 +1083,7 @@ SELECT
 	q.name AS queue,
 	t.priority,
 	t.key,
+	t.max_running,
 	t.schedule,
 	t.timezone,
 	CASE
@@ -1091,6 +1146,7 @@ COMMENT ON COLUMN taskly.tasks.args IS '$1 of the command, unless a run has its 
 COMMENT ON COLUMN taskly.tasks.queue IS 'queue that its runs go to';
 COMMENT ON COLUMN taskly.tasks.priority IS 'priority of its runs in a priority queue';
 COMMENT ON COLUMN taskly.tasks.key IS 'key of its runs';
+COMMENT ON COLUMN taskly.tasks.max_running IS 'most runs of it in execution at a time; NULL: no limit';
 COMMENT ON COLUMN taskly.tasks.schedule IS 'when it recurs; NULL: only when it is enqueued';
 COMMENT ON COLUMN taskly.tasks.timezone IS 'time zone of the schedule; NULL: as taskly.timezone says';
 COMMENT ON COLUMN taskly.tasks.next_fire IS 'next occurrence of the schedule, jitter included; NULL when the task is paused, or its schedule is over; pause_all() does not count';
@@ -1439,76 +1495,56 @@ COMMENT ON COLUMN taskly.failures.output IS 'what a shell command printed';
 COMMENT ON COLUMN taskly.failures.command IS 'what it executed; of a task''s run: as the task says now';
 COMMENT ON COLUMN taskly.failures.args IS 'its arguments';
 
-CREATE VIEW taskly.queues WITH (security_barrier) AS
+CREATE VIEW taskly.quotas WITH (security_barrier) AS
 SELECT
-	q.queue_id,
-	q.name,
-	q.owner,
-	q.algorithm,
-	COALESCE(w.depth, 0) AS depth,
-	COALESCE(w.scheduled, 0) AS scheduled,
-	COALESCE(w.running, 0) AS running,
-	w.oldest_wait,
-	q.max_running,
+	r.role,
+	r.role IS NOT NULL AND q.role IS NULL AS is_general,
 	q.max_pending,
-	q.aging,
-	l.lateness_p50,
-	l.lateness_p95,
-	l.lateness_p99,
-	q.paused_at,
-	q.paused_reason,
-	q.created_at
-FROM taskly.queue q
+	CASE WHEN r.role IS NOT NULL THEN COALESCE(p.pending, 0) END AS pending,
+	q.max_tasks,
+	CASE WHEN r.role IS NOT NULL THEN COALESCE(t.tasks, 0) END AS tasks,
+	q.max_running,
+	CASE WHEN r.role IS NOT NULL THEN COALESCE(a.running, 0) END AS running
+FROM (
+		SELECT o.role FROM taskly.quota o
+		UNION
+		SELECT o.owner FROM taskly.task o
+		UNION
+		SELECT o.owner FROM taskly.pending_run o
+	) r
+	LEFT JOIN pg_catalog.pg_roles s ON s.oid OPERATOR(pg_catalog.=) r.role
+	CROSS JOIN LATERAL (
+		SELECT o.*
+		FROM taskly.quota o
+		WHERE o.role OPERATOR(pg_catalog.=) r.role OR o.role IS NULL AND s.rolsuper IS NOT TRUE
+		ORDER BY o.role NULLS LAST
+		LIMIT 1
+	) q
 	LEFT JOIN (
-		SELECT
-			p.queue_id,
-			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
-			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due) AS scheduled,
-			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
-			pg_catalog.max(GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) p.due_at, '0'::interval))
-				FILTER (WHERE NOT s.is_running AND s.is_due) AS oldest_wait
-		FROM taskly.pending_run p
-			LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
-				AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
-			CROSS JOIN LATERAL (
-				SELECT
-					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
-					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due
-			) s
-		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
-		GROUP BY p.queue_id
-	) w ON w.queue_id OPERATOR(pg_catalog.=) q.queue_id
+		SELECT o.owner, pg_catalog.count(*) AS pending
+		FROM taskly.pending_run o
+		GROUP BY o.owner
+	) p ON p.owner OPERATOR(pg_catalog.=) r.role
 	LEFT JOIN (
-		SELECT
-			f.queue_id,
-			pg_catalog.percentile_cont(0.50) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p50,
-			pg_catalog.percentile_cont(0.95) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p95,
-			pg_catalog.percentile_cont(0.99) WITHIN GROUP (ORDER BY s.lateness) AS lateness_p99
-		FROM taskly.finished_run f
-			CROSS JOIN LATERAL (
-				SELECT f.started_at OPERATOR(pg_catalog.-) f.due_at AS lateness
-			) s
-		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
-		GROUP BY f.queue_id
-	) l ON l.queue_id OPERATOR(pg_catalog.=) q.queue_id;
-COMMENT ON VIEW taskly.queues IS 'All queues; what is counted are the runs that the reader may see.';
-COMMENT ON COLUMN taskly.queues.queue_id IS 'number of the queue';
-COMMENT ON COLUMN taskly.queues.name IS 'name of the queue';
-COMMENT ON COLUMN taskly.queues.owner IS 'role that may alter it';
-COMMENT ON COLUMN taskly.queues.algorithm IS 'order of its runs';
-COMMENT ON COLUMN taskly.queues.depth IS 'runs that are due and wait';
-COMMENT ON COLUMN taskly.queues.scheduled IS 'runs that are due in the future';
-COMMENT ON COLUMN taskly.queues.running IS 'runs in execution';
-COMMENT ON COLUMN taskly.queues.oldest_wait IS 'how long the oldest of those that are due waits';
-COMMENT ON COLUMN taskly.queues.max_running IS 'most runs in execution at a time; NULL: no limit';
-COMMENT ON COLUMN taskly.queues.max_pending IS 'most runs that have not finished; NULL: no limit';
-COMMENT ON COLUMN taskly.queues.aging IS 'waiting time that counts as much as a step of priority';
-COMMENT ON COLUMN taskly.queues.lateness_p50 IS 'half of the attempts in history started at most so late';
-COMMENT ON COLUMN taskly.queues.lateness_p95 IS 'the same for 95 of 100';
-COMMENT ON COLUMN taskly.queues.lateness_p99 IS 'the same for 99 of 100';
-COMMENT ON COLUMN taskly.queues.paused_at IS 'since when it is paused; NULL: it is not';
-COMMENT ON COLUMN taskly.queues.paused_reason IS 'why';
-COMMENT ON COLUMN taskly.queues.created_at IS 'when it was made';
+		SELECT o.owner, pg_catalog.count(*) AS tasks
+		FROM taskly.task o
+		GROUP BY o.owner
+	) t ON t.owner OPERATOR(pg_catalog.=) r.role
+	LEFT JOIN (
+		SELECT o.owner, pg_catalog.count(*) AS running
+		FROM taskly.running_runs() o
+		GROUP BY o.owner
+	) a ON a.owner OPERATOR(pg_catalog.=) r.role
+WHERE r.role IS NULL OR (SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(r.role, 'USAGE');
+COMMENT ON VIEW taskly.quotas IS 'How much roles may have, and have: a row for each role with a quota of its own; when there is a quota for all others, one for it, and one for each role with tasks or pending runs that it binds. Readers see the roles that they may see the tasks of.';
+COMMENT ON COLUMN taskly.quotas.role IS 'whose quota it is; NULL: the quota of those that have none of their own';
+COMMENT ON COLUMN taskly.quotas.is_general IS 'whether the role has no quota of its own, so that the general one binds it';
+COMMENT ON COLUMN taskly.quotas.max_pending IS 'most runs that have not finished; NULL: no limit';
+COMMENT ON COLUMN taskly.quotas.pending IS 'runs of the role that have not finished';
+COMMENT ON COLUMN taskly.quotas.max_tasks IS 'most tasks; NULL: no limit';
+COMMENT ON COLUMN taskly.quotas.tasks IS 'tasks of the role';
+COMMENT ON COLUMN taskly.quotas.max_running IS 'most runs in execution at a time; NULL: no limit';
+COMMENT ON COLUMN taskly.quotas.running IS 'runs of the role in execution';
 
 CREATE VIEW taskly.calendars WITH (security_barrier) AS
 SELECT
@@ -1634,6 +1670,239 @@ COMMENT ON COLUMN taskly.leader.wakeups IS 'how often it had something to do';
 COMMENT ON COLUMN taskly.leader.rescans IS 'how often it read all waiting runs';
 COMMENT ON COLUMN taskly.leader.wakeup_latency IS 'how late the machine lets it go on when it is to wake, as measured: its timer is set that much earlier, by 0.3 ms at most; NULL: not known yet';
 
+CREATE VIEW taskly.queues WITH (security_barrier) AS
+SELECT
+	q.queue_id,
+	q.name,
+	q.owner,
+	q.algorithm,
+	q.weight,
+	COALESCE(w.depth, 0) AS depth,
+	COALESCE(w.scheduled, 0) AS scheduled,
+	COALESCE(w.depending, 0) AS depending,
+	COALESCE(w.running, 0) AS running,
+	w.oldest_wait,
+	CASE
+		WHEN w.depth IS NULL OR w.depth OPERATOR(pg_catalog.=) 0 THEN NULL
+		WHEN q.paused_at IS NOT NULL
+		THEN pg_catalog.concat_ws(': ', 'The queue is paused', q.paused_reason)
+		WHEN s.reason IS NOT NULL THEN s.reason
+		WHEN w.running OPERATOR(pg_catalog.>=) q.max_running
+		THEN 'It has reached max_running.'
+		WHEN w.startable OPERATOR(pg_catalog.=) 0
+		THEN 'The tasks or keys of all waiting runs are paused, blocked or at their limits.'
+		WHEN s.running OPERATOR(pg_catalog.>=) s.max_workers
+		THEN 'All workers are busy.'
+		WHEN (q.rate IS NOT NULL OR q.rate_per_key IS NOT NULL) AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
+		THEN 'It may have reached its rate.'
+	END AS reason,
+	q.max_running,
+	q.max_running_per_key,
+	q.rate,
+	q.rate_per_key,
+	q.rate_interval,
+	COALESCE(q.burst, 0) AS burst,
+	q.max_pending,
+	q.aging,
+	q.block_key_on_failure,
+	q.keep,
+	q.batch,
+	l.lateness[1] AS lateness_p50,
+	l.lateness[2] AS lateness_p95,
+	l.lateness[3] AS lateness_p99,
+	COALESCE(l.deadline_misses, 0) AS deadline_misses,
+	q.paused_at,
+	q.paused_reason,
+	q.created_at
+FROM taskly.queue q
+	CROSS JOIN (
+		SELECT
+			o.reason,
+			pg_catalog.current_setting('taskly.max_workers', true)::integer AS max_workers,
+			(SELECT pg_catalog.count(*) FROM taskly.running_runs()) AS running
+		FROM taskly.leader o
+	) s
+	LEFT JOIN (
+		SELECT
+			p.queue_id,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND NOT s.is_held) AS startable,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due AND s.has_time) AS scheduled,
+			pg_catalog.count(*) FILTER (WHERE NOT s.has_time) AS depending,
+			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
+			pg_catalog.max(GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) p.due_at, '0'::interval))
+				FILTER (WHERE NOT s.is_running AND s.is_due) AS oldest_wait
+		FROM taskly.pending_run p
+			JOIN taskly.queue o ON o.queue_id OPERATOR(pg_catalog.=) p.queue_id
+			LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
+				AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
+			LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) p.task_id
+			LEFT JOIN (
+				SELECT c.task_id, pg_catalog.count(*) AS running
+				FROM taskly.running_runs() c
+				GROUP BY c.task_id
+			) n ON n.task_id OPERATOR(pg_catalog.=) p.task_id
+			LEFT JOIN (
+				SELECT c.queue_id, c.key, pg_catalog.count(*) AS running
+				FROM taskly.running_runs() r
+					JOIN taskly.pending_run c ON c.run_id OPERATOR(pg_catalog.=) r.run_id
+				GROUP BY c.queue_id, c.key
+			) k ON k.queue_id OPERATOR(pg_catalog.=) p.queue_id AND k.key OPERATOR(pg_catalog.=) p.key
+			LEFT JOIN taskly.queue_key y ON y.queue_id OPERATOR(pg_catalog.=) p.queue_id AND y.key OPERATOR(pg_catalog.=) p.key
+			LEFT JOIN (
+				SELECT c.queue_id, c.key, pg_catalog.min(c.run_id) AS run_id
+				FROM taskly.key_block c
+				GROUP BY c.queue_id, c.key
+			) b ON b.queue_id OPERATOR(pg_catalog.=) p.queue_id AND b.key OPERATOR(pg_catalog.=) p.key
+			CROSS JOIN LATERAL (
+				SELECT
+					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
+					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due,
+					pg_catalog.isfinite(p.due_at) AS has_time,
+					t.paused_at IS NOT NULL
+						OR n.running OPERATOR(pg_catalog.>=) t.max_running IS TRUE
+						OR k.running OPERATOR(pg_catalog.>=) o.max_running_per_key IS TRUE
+						OR y.paused_at IS NOT NULL
+						OR (o.block_key_on_failure AND b.run_id OPERATOR(pg_catalog.<>) p.run_id) IS TRUE AS is_held
+			) s
+		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
+		GROUP BY p.queue_id
+	) w ON w.queue_id OPERATOR(pg_catalog.=) q.queue_id
+	LEFT JOIN (
+		SELECT
+			f.queue_id,
+			pg_catalog.percentile_cont('{0.50,0.95,0.99}'::double precision[])
+				WITHIN GROUP (ORDER BY f.started_at OPERATOR(pg_catalog.-) f.due_at) AS lateness,
+			pg_catalog.count(*) FILTER (WHERE f.is_final AND f.finished_at OPERATOR(pg_catalog.>) f.deadline_at) AS deadline_misses
+		FROM (
+			SELECT r.*
+			FROM taskly.task t
+				CROSS JOIN LATERAL (
+					SELECT c.queue_id, c.owner, c.started_at, c.due_at, c.is_final, c.finished_at, c.deadline_at
+					FROM taskly.finished_run c
+					WHERE c.task_id OPERATOR(pg_catalog.=) t.task_id
+						AND c.finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+					ORDER BY c.finished_at DESC
+					LIMIT 100
+				) r
+			WHERE t.last_finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+			UNION ALL
+			(
+				SELECT c.queue_id, c.owner, c.started_at, c.due_at, c.is_final, c.finished_at, c.deadline_at
+				FROM taskly.finished_run c
+				WHERE c.task_id IS NULL
+					AND c.finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+				ORDER BY c.finished_at DESC
+				LIMIT 1000
+			)
+		) f
+		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(f.owner, 'USAGE'))
+		GROUP BY f.queue_id
+	) l ON l.queue_id OPERATOR(pg_catalog.=) q.queue_id;
+COMMENT ON VIEW taskly.queues IS 'All queues; what is counted are the runs that the reader may see. Lateness and deadline_misses are of the last hour: of each task the latest 100 attempts, and the latest 1000 of runs without one.';
+COMMENT ON COLUMN taskly.queues.queue_id IS 'number of the queue';
+COMMENT ON COLUMN taskly.queues.name IS 'name of the queue';
+COMMENT ON COLUMN taskly.queues.owner IS 'role that may alter it';
+COMMENT ON COLUMN taskly.queues.algorithm IS 'order of its runs: fifo, priority, fair, rate_monotonic or edf';
+COMMENT ON COLUMN taskly.queues.weight IS 'share of the workers beside other queues';
+COMMENT ON COLUMN taskly.queues.depth IS 'runs that are due and wait';
+COMMENT ON COLUMN taskly.queues.scheduled IS 'runs that are due in the future';
+COMMENT ON COLUMN taskly.queues.depending IS 'runs that wait for other runs';
+COMMENT ON COLUMN taskly.queues.running IS 'runs in execution';
+COMMENT ON COLUMN taskly.queues.oldest_wait IS 'how long the oldest of those that are due waits';
+COMMENT ON COLUMN taskly.queues.reason IS 'why those that are due do not start, as far as the reader can see; NULL: none is due, or no reason is seen';
+COMMENT ON COLUMN taskly.queues.max_running IS 'most runs in execution at a time; NULL: no limit';
+COMMENT ON COLUMN taskly.queues.max_running_per_key IS 'the same for the runs of one key';
+COMMENT ON COLUMN taskly.queues.rate IS 'most starts in each rate_interval, but for burst; NULL: no limit';
+COMMENT ON COLUMN taskly.queues.rate_per_key IS 'the same for the runs of one key';
+COMMENT ON COLUMN taskly.queues.rate_interval IS 'time that rate and rate_per_key are about';
+COMMENT ON COLUMN taskly.queues.burst IS 'as many more may start in any such time';
+COMMENT ON COLUMN taskly.queues.max_pending IS 'most runs that have not finished; NULL: no limit';
+COMMENT ON COLUMN taskly.queues.aging IS 'waiting time that counts as much as a step of priority, with algorithm priority';
+COMMENT ON COLUMN taskly.queues.block_key_on_failure IS 'whether a run that fails holds back later ones of its key';
+COMMENT ON COLUMN taskly.queues.keep IS 'what history keeps of its runs: all, failures or none';
+COMMENT ON COLUMN taskly.queues.batch IS 'short runs that may share a transaction';
+COMMENT ON COLUMN taskly.queues.lateness_p50 IS 'half of the attempts of the last hour started at most so late';
+COMMENT ON COLUMN taskly.queues.lateness_p95 IS 'the same for 95 of 100';
+COMMENT ON COLUMN taskly.queues.lateness_p99 IS 'the same for 99 of 100';
+COMMENT ON COLUMN taskly.queues.deadline_misses IS 'runs of the last hour that were not over at their deadline';
+COMMENT ON COLUMN taskly.queues.paused_at IS 'since when it is paused; NULL: it is not';
+COMMENT ON COLUMN taskly.queues.paused_reason IS 'why';
+COMMENT ON COLUMN taskly.queues.created_at IS 'when it was made';
+
+CREATE VIEW taskly.keys WITH (security_barrier) AS
+SELECT
+	q.name AS queue,
+	COALESCE(w.key, k.key) AS key,
+	COALESCE(k.weight, 1) AS weight,
+	COALESCE(w.depth, 0) AS depth,
+	COALESCE(w.scheduled, 0) AS scheduled,
+	COALESCE(w.depending, 0) AS depending,
+	COALESCE(w.running, 0) AS running,
+	w.oldest_wait,
+	k.paused_at,
+	k.paused_reason,
+	CASE WHEN q.block_key_on_failure THEN k.blocked_by END AS blocked_by,
+	CASE WHEN q.block_key_on_failure THEN k.blocked_at END AS blocked_at
+FROM (
+		SELECT
+			p.queue_id,
+			p.key,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due AND s.has_time) AS scheduled,
+			pg_catalog.count(*) FILTER (WHERE NOT s.has_time) AS depending,
+			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
+			pg_catalog.max(GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) p.due_at, '0'::interval))
+				FILTER (WHERE NOT s.is_running AND s.is_due) AS oldest_wait
+		FROM taskly.pending_run p
+			LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
+				AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
+			CROSS JOIN LATERAL (
+				SELECT
+					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
+					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due,
+					pg_catalog.isfinite(p.due_at) AS has_time
+			) s
+		WHERE p.key IS NOT NULL
+			AND ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
+		GROUP BY p.queue_id, p.key
+	) w
+	FULL JOIN (
+		SELECT
+			COALESCE(y.queue_id, b.queue_id) AS queue_id,
+			COALESCE(y.key, b.key) AS key,
+			y.weight,
+			y.paused_at,
+			y.paused_reason,
+			b.blocked_by,
+			b.blocked_at
+		FROM taskly.queue_key y
+			FULL JOIN (
+				SELECT
+					c.queue_id,
+					c.key,
+					pg_catalog.min(c.run_id) AS blocked_by,
+					pg_catalog.min(c.blocked_at) AS blocked_at
+				FROM taskly.key_block c
+				GROUP BY c.queue_id, c.key
+			) b ON b.queue_id OPERATOR(pg_catalog.=) y.queue_id AND b.key OPERATOR(pg_catalog.=) y.key
+	) k ON k.queue_id OPERATOR(pg_catalog.=) w.queue_id AND k.key OPERATOR(pg_catalog.=) w.key
+	JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) COALESCE(w.queue_id, k.queue_id)
+WHERE w.key IS NOT NULL OR (SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(q.owner, 'USAGE');
+COMMENT ON VIEW taskly.keys IS 'Keys of queues: those of runs that the reader may see and that have not finished, and those that have a weight, are paused or blocked, in queues of the reader''s.';
+COMMENT ON COLUMN taskly.keys.queue IS 'queue that it is a key of';
+COMMENT ON COLUMN taskly.keys.key IS 'the key';
+COMMENT ON COLUMN taskly.keys.weight IS 'its share of worker time beside other keys, with algorithm fair';
+COMMENT ON COLUMN taskly.keys.depth IS 'runs that are due and wait';
+COMMENT ON COLUMN taskly.keys.scheduled IS 'runs that are due in the future';
+COMMENT ON COLUMN taskly.keys.depending IS 'runs that wait for other runs';
+COMMENT ON COLUMN taskly.keys.running IS 'runs in execution';
+COMMENT ON COLUMN taskly.keys.oldest_wait IS 'how long the oldest of those that are due waits';
+COMMENT ON COLUMN taskly.keys.paused_at IS 'since when it is paused; NULL: it is not';
+COMMENT ON COLUMN taskly.keys.paused_reason IS 'why';
+COMMENT ON COLUMN taskly.keys.blocked_by IS 'run that ended badly and holds back later ones; of several the first made; NULL: none';
+COMMENT ON COLUMN taskly.keys.blocked_at IS 'when the first of them ended';
+
 CREATE VIEW taskly.stats WITH (security_barrier) AS
 SELECT
 	CASE
@@ -1701,7 +1970,7 @@ COMMENT ON COLUMN taskly.stats.lateness_p99 IS 'the same for 99 of 100';
 COMMENT ON COLUMN taskly.stats.deadline_misses IS 'runs that were not over at their deadline';
 COMMENT ON COLUMN taskly.stats.since IS 'end of the oldest attempt that is counted';
 
-GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues,
+GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues, taskly.keys, taskly.quotas,
 	taskly.calendars, taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
 -- END views
 
@@ -1761,6 +2030,14 @@ AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.queue_key
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.queue_key IS 'Tells the scheduler of rows written around the API.';
 CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.key_block
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.key_block IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.quota
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.quota IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.calendar
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.calendar IS 'Tells the scheduler of rows written around the API.';
@@ -1773,6 +2050,8 @@ COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_queue_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue_key', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.key_block', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.quota', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.calendar', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.calendar_calendar_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task', '');
@@ -1782,7 +2061,7 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
-REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.key_block, taskly.quota, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
 REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$

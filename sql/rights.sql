@@ -53,7 +53,13 @@ SELECT taskly.alter_queue('bobs_queue', max_running => 1);
 SELECT taskly.pause_queue('bobs_queue');
 SELECT taskly.resume_queue('bobs_queue');
 SELECT taskly.drop_queue('bobs_queue');
+SELECT taskly.drop_queue('bobs_queue', cascade => true);
+SELECT taskly.set_key('bobs_queue', 'k', 2);
+SELECT taskly.pause_key('bobs_queue', 'k');
+SELECT taskly.resume_key('bobs_queue', 'k');
 SELECT taskly.pause_queue('default');
+SELECT taskly.pause_key('default', 'k');
+SELECT taskly.set_quota('regress_taskly_alice', max_running => 1);
 SELECT taskly.alter('mine', reset => '{queue}') = :alices AS same_id;
 
 -- Members of the owner manage; a name that two of them have is ambiguous.
@@ -78,6 +84,11 @@ SELECT taskly.define('mine', 'SELECT 3') AS leads \gset
 SELECT taskly.alter('mine', command => 'SELECT 4') = :leads AS same_id;
 SELECT taskly.drop_task('mine');
 SELECT taskly.pause_queue('bobs_queue'), taskly.resume_queue('bobs_queue');
+SELECT taskly.pause_key('bobs_queue', 'secret'), count(*) FROM taskly.keys WHERE queue = 'bobs_queue';
+SET ROLE regress_taskly_alice;
+SELECT count(*) FROM taskly.keys WHERE queue = 'bobs_queue';
+SET ROLE regress_taskly_lead;
+SELECT count(*), taskly.resume_key('bobs_queue', 'secret') FROM taskly.keys WHERE queue = 'bobs_queue';
 -- Membership without INHERIT gives no rights.
 SET ROLE regress_taskly_heir;
 SELECT taskly.pause('shared');

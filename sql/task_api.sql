@@ -60,7 +60,7 @@ SELECT taskly.define(
 SELECT * FROM pg_temp.difference('full_definition', 'plain_definition');
 
 -- NULL is the default.
-SELECT taskly.schedule('nulls', '0 0 1 1 *', 'SELECT 1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT taskly.schedule('nulls', '0 0 1 1 *', 'SELECT 1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
 	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) > 0 AS has_id;
 SELECT * FROM pg_temp.difference('nulls', 'plain');
 SELECT taskly.drop_task('nulls');
@@ -291,6 +291,22 @@ ROLLBACK;
 
 -- One statement sees what it did before.
 SELECT taskly.define('one', 'SELECT 1') = taskly.alter('one', priority => 1) AS same_id, taskly.drop_task('one');
+
+--
+-- How many at once
+--
+SELECT taskly.define('two at once', 'SELECT 1', max_running => 2) AS id \gset
+SELECT taskly.alter('two at once', description => 'as before') = :id AS same_id;
+SELECT max_running, version FROM taskly.task WHERE task_id = :id;
+SELECT taskly.alter('two at once', max_running => 2147483647) = :id AS same_id;
+SELECT max_running FROM taskly.tasks WHERE task_id = :id;
+SELECT taskly.alter('two at once', reset => '{max_running}') = :id AS same_id;
+SELECT max_running FROM taskly.tasks WHERE task_id = :id;
+SELECT taskly.schedule('two at once', '@yearly', 'SELECT 1', max_running => 1, timezone => 'UTC') = :id AS same_id;
+SELECT max_running FROM taskly.tasks WHERE task_id = :id;
+SELECT taskly.define('two at once', 'SELECT 1') = :id AS same_id;
+SELECT max_running FROM taskly.tasks WHERE task_id = :id;
+SELECT taskly.drop_task('two at once');
 
 --
 -- All of the database

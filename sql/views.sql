@@ -53,6 +53,35 @@ FROM taskly.runs WHERE run_id < 0 ORDER BY run_id DESC;
 SELECT run_id, lateness, duration >= interval '30 seconds' AS has_run_for_long FROM taskly.runs WHERE run_id = -5;
 SELECT depth, scheduled, running, oldest_wait >= interval '1 hour' AS waits_for_long
 FROM taskly.queues WHERE name = 'views_side';
+-- Keys: of -2 and -5 one, of the others another; one that no run has, but is paused
+UPDATE taskly.pending_run SET key = CASE WHEN run_id IN (-2, -5) THEN 'one' ELSE 'two' END WHERE run_id < 0;
+SELECT taskly.pause_key('views_side', 'three', 'until we know more');
+INSERT INTO taskly.key_block SELECT queue_id, 'two', r, now() FROM taskly.queue, unnest('{-9,-8}'::int[]) r WHERE name = 'views_side';
+SELECT key, weight, depth, scheduled, depending, running, oldest_wait > '0' AS has_wait, paused_at IS NOT NULL AS is_paused, paused_reason, blocked_by
+FROM taskly.keys WHERE queue = 'views_side' ORDER BY key;
+SELECT taskly.alter_queue('views_side', max_running_per_key => 1) > 0 AS has_id;
+UPDATE taskly.queue SET block_key_on_failure = true WHERE name = 'views_side';
+SELECT key, blocked_by, blocked_at IS NOT NULL AS has_time FROM taskly.keys WHERE queue = 'views_side' ORDER BY key;
+-- Runs that wait for others
+UPDATE taskly.pending_run SET due_at = 'infinity' WHERE run_id = -3;
+SELECT depth, scheduled, depending, running FROM taskly.queues WHERE name = 'views_side';
+SELECT key, scheduled, depending FROM taskly.keys WHERE queue = 'views_side' AND key = 'two';
+-- Why nothing starts
+CREATE FUNCTION pg_temp.reason() RETURNS text LANGUAGE sql AS $$ SELECT reason FROM taskly.queues WHERE name = 'views_side' $$;
+UPDATE taskly.home SET paused_at = NULL;
+SELECT pg_temp.reason() AS one_is_free;
+SELECT taskly.pause_key('views_side', 'one'), pg_temp.reason() AS paused_and_blocked;
+DELETE FROM taskly.key_block;
+SELECT pg_temp.reason() AS two_is_free;
+SELECT taskly.pause_key('views_side', 'two'), pg_temp.reason() AS both_paused;
+SELECT taskly.resume_key('views_side', 'one'), pg_temp.reason() AS one_resumed;
+SELECT taskly.pause('views one'), pg_temp.reason() AS task_paused;
+SELECT taskly.resume('views one'), taskly.alter_queue('views_side', max_running => 1) > 0 AS has_id, pg_temp.reason() AS max_running;
+SELECT taskly.alter_queue('views_side', rate => 1, reset => '{max_running}') > 0 AS has_id, pg_temp.reason() AS rate;
+SELECT taskly.pause_all(), pg_temp.reason() AS all_of_it;
+SELECT taskly.pause_queue('views_side', 'on fire'), pg_temp.reason() AS queue_paused;
+DELETE FROM taskly.pending_run WHERE run_id IN (-2, -4);
+SELECT pg_temp.reason() AS nothing_is_due;
 ROLLBACK;
 
 --
@@ -90,7 +119,11 @@ SELECT run_id, status, message FROM taskly.failures WHERE run_id < 0;
 SELECT scope, task, owner, runs, failures, attempts, duration_mean, duration_p50, duration_p95, duration_p99,
 	lateness_mean, lateness_p50, lateness_p95, lateness_p99, deadline_misses, since
 FROM taskly.stats WHERE task_id = :task_id;
-SELECT lateness_p50, lateness_p95, lateness_p99 FROM taskly.queues WHERE name = 'views_side';
+-- Queues tell of the last hour only
+SELECT lateness_p50, lateness_p95, lateness_p99, deadline_misses FROM taskly.queues WHERE name = 'views_side';
+UPDATE taskly.finished_run SET finished_at = finished_at + (now() - '2020-01-01'), deadline_at = deadline_at + (now() - '2020-01-01') WHERE run_id < 0;
+UPDATE taskly.task SET last_finished_at = now() WHERE task_id = :task_id;
+SELECT lateness_p50, lateness_p95, lateness_p99, deadline_misses FROM taskly.queues WHERE name = 'views_side';
 
 -- To whom
 CREATE FUNCTION pg_temp.seen() RETURNS TABLE (tasks bigint, runs bigint, attempts bigint, failures bigint, all_runs bigint) LANGUAGE sql AS $$
@@ -114,6 +147,7 @@ SELECT count(*) FROM taskly.attempts WHERE pg_temp.tell(status);
 SELECT count(*) FROM taskly.failures WHERE pg_temp.tell(message);
 -- Queues can be seen by all, what is in them not
 SELECT name, depth, lateness_p50 FROM taskly.queues WHERE name = 'views_side';
+SELECT count(*) FROM taskly.keys WHERE queue = 'views_side';
 SELECT taskly.reads_all(), count(*) FROM taskly.running_runs();
 SELECT waiting, dispatched, wakeups, rescans FROM taskly.leader;
 SET LOCAL ROLE views_monitor;

@@ -29,6 +29,7 @@
 #include "server/wake.h"
 #include "store/history_store.h"
 #include "store/home_store.h"
+#include "store/queue_key_store.h"
 #include "store/queue_store.h"
 #include "store/run_presence.h"
 #include "store/run_store.h"
@@ -137,7 +138,16 @@ cancelled_end(RunEnd *end, int *history_slot)
 	*history_slot = home.history_slot;
 }
 
-/* The row is deleted; leave its end in history. */
+void
+cancelled_settle_key(const RunRow *row)
+{
+	if (!run_is_null(row, RUN_COL_KEY) &&
+		queue_key_store_unblock(run_int32(row, RUN_COL_QUEUE_ID), run_row_text(row, RUN_COL_KEY),
+								run_int64(row, RUN_COL_RUN_ID)))
+		wake_for_settings();
+}
+
+/* The row is deleted; leave its end in history. It blocks its key no more. */
 static void
 record_cancelled(const RunRow *row)
 {
@@ -146,6 +156,7 @@ record_cancelled(const RunRow *row)
 
 	cancelled_end(&end, &slot);
 	history_store_insert(row, &end, slot);
+	cancelled_settle_key(row);
 }
 
 static ChangeResult
@@ -251,17 +262,21 @@ can_be_retried(const char *status)
 
 /* What a run needs to run again: its task or, without one, its queue. */
 static const char *
-missing_for_retry(const RunRow *row, int *max_attempts)
+missing_for_retry(RunRow *row, int *max_attempts)
 {
 	TaskRow		task;
+	QueueRow	queue;
 
 	if (run_is_null(row, RUN_COL_TASK_ID))
 	{
 		*max_attempts = run_int32(row, RUN_COL_MAX_ATTEMPTS);
-		return queue_store_hold(run_int32(row, RUN_COL_QUEUE_ID)) ? NULL : "queue";
+		return queue_store_read(run_int32(row, RUN_COL_QUEUE_ID), &queue) ? NULL : "queue";
 	}
 	if (!task_store_read(run_int64(row, RUN_COL_TASK_ID), &task))
 		return "task";
+	/* Its task has left a queue that was dropped. */
+	if (!queue_store_read(run_int32(row, RUN_COL_QUEUE_ID), &queue))
+		run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(task.queue_id));
 	*max_attempts = run_is_null(row, RUN_COL_MAX_ATTEMPTS) ? task.max_attempts :
 		run_int32(row, RUN_COL_MAX_ATTEMPTS);
 	return NULL;

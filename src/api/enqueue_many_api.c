@@ -20,6 +20,7 @@
 
 #include "api/command_args.h"
 #include "api/common.h"
+#include "api/quota_check.h"
 #include "api/run_args.h"
 #include "api/unique_args.h"
 #include "server/lock.h"
@@ -359,6 +360,7 @@ enqueue_many(FunctionCallInfo fcinfo, bool is_by_id)
 		staying = find_duplicates(&many);
 	}
 	check_queue_takes(&many.queue, priority, many.count - staying);
+	quota_check_pending(many.task.owner, many.count - staying);
 	insert_elements(&many, (ReturnSetInfo *) fcinfo->resultinfo);
 	if (many.run_ids != NULL)
 		return_run_ids(&many, (ReturnSetInfo *) fcinfo->resultinfo);

@@ -18,6 +18,7 @@
 #include "server/wake.h"
 #include "store/catalog.h"
 #include "store/home_store.h"
+#include "store/quota_store.h"
 
 PG_FUNCTION_INFO_V1(taskly_pause_all_v1);
 PG_FUNCTION_INFO_V1(taskly_resume_all_v1);
@@ -97,6 +98,9 @@ taskly_rows_changed_v1(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function was not called by a trigger")));
 	if (!bookkeeping_is_active())
+	{
+		quota_store_forget_at_commit();
 		wake_for_everything();
+	}
 	return PointerGetDatum(NULL);
 }

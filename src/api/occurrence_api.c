@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "api/common.h"
+#include "api/quota_check.h"
 #include "api/run_args.h"
 #include "api/schedule_api.h"
 #include "plan/agenda.h"
@@ -156,6 +157,7 @@ backfill(FunctionCallInfo fcinfo, bool is_by_id)
 	push_newest_snapshot();
 	read_queue_of_task(backfill.task.queue_id, &queue);
 	check_queue_takes(&queue, backfill.task.priority, backfill.count);
+	quota_check_pending(backfill.task.owner, backfill.count);
 	insert_backfill(fcinfo, &backfill);
 	pop_newest_snapshot();
 	return (Datum) 0;

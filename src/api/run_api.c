@@ -18,6 +18,7 @@
 
 #include "api/command_args.h"
 #include "api/common.h"
+#include "api/quota_check.h"
 #include "api/run_args.h"
 #include "api/unique_args.h"
 #include "server/clock.h"
@@ -89,6 +90,7 @@ make_run(RunRow *row, const QueueRow *queue, const UniqueArgs *unique, int attem
 	if (run_is_null(row, RUN_COL_UNIQUE_KEY) || !unique_run_stays(row, unique, attempts))
 	{
 		check_queue_takes(queue, priority, 1);
+		quota_check_pending(run_oid(row, RUN_COL_OWNER), 1);
 		run_store_insert(row, 1);
 		wake_for_runs(run_int64(row, RUN_COL_RUN_ID), 1);
 	}
@@ -226,7 +228,7 @@ set_times(FunctionCallInfo fcinfo, RunRow *row)
 		run_row_set(row, RUN_COL_TIMEOUT, IntervalPGetDatum(timeout));
 }
 
-/* Its place in a queue, which must stay until the run is in it. */
+/* Its place in a queue. */
 static void
 set_queue(FunctionCallInfo fcinfo, RunRow *row, QueueRow *queue)
 {

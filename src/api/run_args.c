@@ -18,15 +18,12 @@
 
 #include "api/command_args.h"
 #include "api/common.h"
+#include "api/room.h"
 #include "api/run_args.h"
 #include "server/clock.h"
 #include "store/catalog.h"
 #include "store/queue_store.h"
 #include "store/run_store.h"
-
-/* How long, and for which share of the room it found, a count of a queue is believed. */
-#define ROOM_BELIEVED_US	(1 * USECS_PER_SEC)
-#define ROOM_BELIEVED_SHARE	8
 
 /* ------------------------------------------------------------------------
  * Looking, and who may
@@ -210,7 +207,7 @@ find_queue_for_run(const char *name, QueueRow *queue)
 	found = queue_store_find(name, queue);
 	if (!found && strcmp(name, "default") == 0)
 		found = queue_store_read(queue_store_default(), queue);
-	if (!found || !queue_store_hold(queue->queue_id))
+	if (!found)
 		queue_not_found(name);
 }
 
@@ -225,11 +222,11 @@ static void
 check_priority(const QueueRow *queue, int32 priority)
 {
 	check_range("priority", priority, -TASKLY_PRIORITY_MAX, TASKLY_PRIORITY_MAX);
-	if (queue->settings.algorithm == QUEUE_FIFO && priority != 0)
+	if (queue->settings.algorithm != QUEUE_PRIORITY && priority != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("queue \"%s\" has no priorities", queue->name),
-				 errdetail("Its algorithm is \"fifo\"."),
+				 errdetail("Its algorithm is \"%s\".", queue_algorithm_name(queue->settings.algorithm)),
 				 errhint("Use priority => 0, or a queue whose algorithm is \"priority\".")));
 }
 
@@ -248,36 +245,15 @@ count_room(int32 queue_id, int64 limit)
 										count_only, NULL);
 }
 
-/* What this session believes of the queue that it has counted last. */
-typedef struct RoomBelief
-{
-	int32		queue_id;
-	int64		limit;
-	int64		room;
-	int64		until_us;		/* monotonic */
-} RoomBelief;
-
-/*
- * Counting costs as much as the queue is long. So a session that has found room
- * uses an eighth of it, for a second at most, before it counts again: the limit
- * is exact where it is small or near, and else may be overrun when many enqueue
- * at once.
- */
 static void
 check_room(const QueueRow *queue, int64 count)
 {
 	static RoomBelief belief = {0};
 	int64		room;
 
-	if (queue->max_pending == 0 || count == 0)
+	if (queue->max_pending == 0 || count == 0 ||
+		room_is_believed(&belief, queue->queue_id, queue->max_pending, count))
 		return;
-	if (belief.queue_id == queue->queue_id && belief.limit == queue->max_pending &&
-		belief.room >= count && taskly_monotonic_us() < belief.until_us)
-	{
-		belief.room -= count;
-		return;
-	}
-
 	room = count_room(queue->queue_id, queue->max_pending);
 	if (count > room)
 		ereport(ERROR,
@@ -285,10 +261,7 @@ check_room(const QueueRow *queue, int64 count)
 				 errmsg("queue \"%s\" is full", queue->name),
 				 errdetail("It takes at most " INT64_FORMAT " pending runs.",
 						   queue->max_pending)));
-	belief.queue_id = queue->queue_id;
-	belief.limit = queue->max_pending;
-	belief.room = room / ROOM_BELIEVED_SHARE - count;
-	belief.until_us = taskly_monotonic_us() + ROOM_BELIEVED_US;
+	room_believe(&belief, queue->queue_id, queue->max_pending, room, count);
 }
 
 void

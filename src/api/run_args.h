@@ -66,7 +66,7 @@ extern void refuse_argument(FunctionCallInfo fcinfo, int n, const char *name);
 /* The same for arguments, at these places, of which no value or one is supported. */
 extern void refuse_dependencies(FunctionCallInfo fcinfo, int depends_on, int depends_when);
 
-/* A queue by its name, kept from being dropped until the transaction ends; error 42704. */
+/* A queue by its name; error 42704. Should it be dropped meanwhile, its runs go on elsewhere. */
 extern void find_queue_for_run(const char *name, QueueRow *queue);
 
 /* The queue of a task, which the task keeps from being dropped. */

@@ -16,6 +16,9 @@
 /* The end of waiting runs that the caller cancels, and where history has it. */
 extern void cancelled_end(RunEnd *end, int *history_slot);
 
+/* A run whose row is deleted blocks its key no more. */
+extern void cancelled_settle_key(const RunRow *row);
+
 /* May a run that is over and has this status be tried again? */
 extern bool can_be_retried(const char *status);
 

@@ -134,6 +134,12 @@ cancel_chunk(int64 *run_ids, int count)
 	{
 		cancelled_end(&end, &slot);
 		history_store_insert_many(rows, taken, &end, slot);
+		/* A run that blocks its key has been tried. */
+		for (int i = 0; i < taken; i++)
+		{
+			if (run_int32(&rows[i], RUN_COL_ATTEMPT) > 0)
+				cancelled_settle_key(&rows[i]);
+		}
 	}
 	pop_newest_snapshot();
 	wake_for_rows(rows, taken);

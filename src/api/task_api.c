@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "api/common.h"
+#include "api/quota_check.h"
 #include "api/schedule_api.h"
 #include "api/task_args.h"
 #include "server/clock.h"
@@ -39,6 +40,7 @@ static int64
 replace_task(FunctionCallInfo fcinfo, char *name, bool with_schedule)
 {
 	TaskDraft	draft;
+	TaskRow		replaced;
 	int64		task_id;
 
 	check_name("task", name);
@@ -46,6 +48,8 @@ replace_task(FunctionCallInfo fcinfo, char *name, bool with_schedule)
 	task_draft_apply(&draft, fcinfo, 1, with_schedule);
 	draft.row.home_id = catalog_home_id_or_error();
 	task_draft_check(&draft);
+	if (!task_store_find(name, draft.row.owner, &replaced))
+		quota_check_tasks(draft.row.owner);
 	task_id = task_store_replace(&draft.row);
 	wake_for_task(task_id);
 	return task_id;
@@ -156,6 +160,8 @@ alter_task(FunctionCallInfo fcinfo, const TaskRow *task)
 
 	task_draft_check(&draft);
 	check_name_is_free(&draft.row);
+	if (draft.row.owner != task->owner)
+		quota_check_tasks(draft.row.owner);
 	task_store_update(&draft.row);
 	if (draft.row.owner != task->owner)
 		(void) run_bulk_set_owner(task->task_id, draft.row.owner);

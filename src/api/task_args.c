@@ -53,6 +53,7 @@ static const OptionInfo options[TASK_OPTIONS] = {
 	[TASK_QUEUE] = {"queue", OPTION_TEXT, AT(queue), false, true, "default"},
 	[TASK_PRIORITY] = {"priority", OPTION_INT, AT(row.priority), false, true, NULL, 0},
 	[TASK_KEY] = {"key", OPTION_TEXT, AT(row.key), false, true},
+	[TASK_MAX_RUNNING] = {"max_running", OPTION_INT, AT(row.max_running), false, true, NULL, 0},
 	[TASK_TIMEZONE] = {"timezone", OPTION_TEXT, AT(row.timezone), true, true},
 	[TASK_STARTS_AT] = {"starts_at", OPTION_TIME, AT(row.starts_at), true, true, NULL, -1},
 	[TASK_ENDS_AT] = {"ends_at", OPTION_TIME, AT(row.ends_at), true, true, NULL, 1},

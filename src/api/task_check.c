@@ -154,6 +154,7 @@ check_policies(TaskDraft *draft)
 	(void) check_choice("missed", row->missed, misses);
 	(void) check_choice("on_excluded", row->on_excluded, moves);
 	check_range("missed_limit", row->missed_limit, 1, TASKLY_MISSED_MAX);
+	check_given_range(draft, TASK_MAX_RUNNING, row->max_running, PG_INT32_MAX);
 	check_given_range(draft, TASK_MAX_INSTANCES, row->max_instances, PG_INT32_MAX);
 	check_given_range(draft, TASK_PAUSE_AFTER_FAILURES, row->pause_after_failures, PG_INT32_MAX);
 	check_needs_policy(draft, TASK_MAX_INSTANCES, TASK_OVERLAP, row->overlap, "allow");
@@ -204,11 +205,11 @@ check_queue(TaskDraft *draft)
 	else if (!queue_store_hold(row->queue_id) || !queue_store_read(row->queue_id, &queue))
 		queue_not_found(psprintf("%d", row->queue_id));
 	row->queue_id = queue.queue_id;
-	if (queue.settings.algorithm == QUEUE_FIFO && row->priority != 0)
+	if (queue.settings.algorithm != QUEUE_PRIORITY && row->priority != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("queue \"%s\" has no priorities", queue.name),
-				 errdetail("Its algorithm is \"fifo\"."),
+				 errdetail("Its algorithm is \"%s\".", queue_algorithm_name(queue.settings.algorithm)),
 				 errhint("Use priority => 0, or a queue whose algorithm is \"priority\".")));
 }
 

@@ -196,6 +196,8 @@ running_record_end(RunningRun *run)
 		history_store_insert(&run->row, &run->end,
 							 database_history_slot(database_my_entry()));
 	}
+	if (run->end.snooze_us < 0)
+		outcome_settle_key(&run->row, &run->end);
 	PopActiveSnapshot();
 }
 

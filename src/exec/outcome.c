@@ -29,6 +29,7 @@
 #include "server/guc.h"
 #include "server/wake.h"
 #include "store/queue_store.h"
+#include "store/queue_key_store.h"
 #include "store/task_store.h"
 
 void
@@ -241,6 +242,37 @@ call_on_failure(const RunRow *row, const RunDefinition *definition,
 }
 
 /* ------------------------------------------------------------------------
+ * Keys
+ * ------------------------------------------------------------------------ */
+
+/*
+ * One that ended badly, and then was retried, may have blocked its key. It is
+ * due later than it was at first, and few others are: these cost a look.
+ */
+static bool
+may_block_key(const RunRow *row)
+{
+	return run_time(row, RUN_COL_DUE_AT) != run_time(row, RUN_COL_SCHEDULED_FOR);
+}
+
+void
+outcome_settle_key(const RunRow *row, const RunEnd *end)
+{
+	int32		queue_id = run_int32(row, RUN_COL_QUEUE_ID);
+	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
+	bool		is_changed = false;
+
+	if (!end->is_final || run_is_null(row, RUN_COL_KEY))
+		return;
+	if (run_status_is_failure(end->status))
+		is_changed = queue_key_store_block(queue_id, run_row_text(row, RUN_COL_KEY), run_id);
+	else if (may_block_key(row))
+		is_changed = queue_key_store_unblock(queue_id, run_row_text(row, RUN_COL_KEY), run_id);
+	if (is_changed)
+		wake_for_settings();
+}
+
+/* ------------------------------------------------------------------------
  * Recording
  * ------------------------------------------------------------------------ */
 
@@ -337,6 +369,7 @@ record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 		!next_attempt_at(row, definition, end, &due_at);
 	if (outcome_is_kept(keep_of_queue(run_int32(row, RUN_COL_QUEUE_ID)), end))
 		history_store_insert(row, end, database_history_slot(database_my_entry()));
+	outcome_settle_key(row, end);
 	if (!end->is_final)
 	{
 		wait_for_next_attempt(row, end, due_at);

@@ -80,6 +80,12 @@ extern void outcome_snooze(RunRow *row, RunEnd *end);
 
 /* In a transaction: the message of a cancelled run says who has cancelled it. */
 extern void outcome_name_canceller(RunEnd *end, int activity);
+/*
+ * A run that ended badly for good blocks its key, where its queue says so; one
+ * that did and now ended otherwise does so no more. In the transaction that ends
+ * the run; outcome_record does it.
+ */
+extern void outcome_settle_key(const RunRow *row, const RunEnd *end);
 
 /* The outcome of a run that is over, or tried again, for the scheduler. */
 extern void outcome_fill(Outcome *outcome, const RunEnd *end);

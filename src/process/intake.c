@@ -24,6 +24,7 @@
 #include "process/intake.h"
 #include "process/leader.h"
 #include "process/pool.h"
+#include "process/strays.h"
 #include "server/database.h"
 #include "server/guc.h"
 #include "server/txn.h"
@@ -411,6 +412,8 @@ receive_run(const RunRow *row, void *arg)
 {
 	QueuePlan  *queue = queue_of(row);
 
+	if (queue == NULL || !queue->is_seen)
+		strays_want();
 	if (!is_at_home || queue == NULL ||
 		run_int64(row, RUN_COL_HOME_ID) != home.home_id ||
 		!run_is_null(row, RUN_COL_STARTED_AT) ||

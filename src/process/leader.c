@@ -25,6 +25,7 @@
 #include "process/history.h"
 #include "process/intake.h"
 #include "process/leader.h"
+#include "process/strays.h"
 #include "server/database.h"
 #include "server/guc.h"
 #include "server/lock.h"
@@ -316,6 +317,7 @@ leader_turn(TimestampTz now)
 	next = DT_NOEND;
 	if (taskly_enabled && !was_paused)
 		next = fire_turn(now);
+	next = earlier(next, strays_turn(now));
 	return earlier(earlier(next, loading), history_turn(my_entry, now));
 }
 

@@ -5,7 +5,9 @@
  *
  * No foreign key holds a queue that tasks use (a dump restores tables in any
  * order): who puts a task into a queue locks its row FOR KEY SHARE, and who
- * alters or drops it FOR UPDATE, before looking for tasks.
+ * alters or drops it FOR UPDATE, before looking for tasks. Who puts a run into it
+ * holds nothing, or nobody could change a queue while a long run has put one there;
+ * should the queue be dropped meanwhile, the run goes on in another.
  *
  *-------------------------------------------------------------------------
  */

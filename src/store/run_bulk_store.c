@@ -17,11 +17,18 @@
 #include "catalog/pg_type.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
 
+#include "server/clock.h"
 #include "server/wake.h"
 #include "store/relation.h"
+#include "store/queue_store.h"
 #include "store/run_bulk_store.h"
 #include "store/spi.h"
+
+/* Queues that are found gone at once; as many as the statement below gives. */
+#define MAX_STRAY_QUEUES	64
 
 static Statement delete_of_task = {
 	"DELETE FROM taskly.pending_run WHERE run_id OPERATOR(pg_catalog.=) ANY (ARRAY("
@@ -41,11 +48,47 @@ static Statement set_owner = {
 	2, {INT8OID, REGROLEOID}
 };
 
+/* The columns of finished_run begin with those of pending_run. */
+static Statement cancel_in_queue = {
+	"WITH d AS (DELETE FROM taskly.pending_run WHERE run_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+	" SELECT r.run_id FROM taskly.pending_run r"
+	" WHERE r.queue_id OPERATOR(pg_catalog.=) $1 AND r.started_at IS NULL"
+	" FOR UPDATE SKIP LOCKED))"
+	" RETURNING *)"
+	" INSERT INTO taskly.finished_run"
+	" SELECT d.*, $2, true, NULL, $3, NULL, NULL, NULL, 'cancelled', NULL, NULL, $4 FROM d"
+	" RETURNING run_id",
+	4, {INT4OID, INT2OID, TIMESTAMPTZOID, TEXTOID}, .sees_newest = true
+};
+
 /* Asked under a lock: who held it before has committed. */
 static Statement count_in_queue = {
 	"SELECT pg_catalog.count(*) FROM taskly.pending_run"
 	" WHERE queue_id OPERATOR(pg_catalog.=) $1",
 	1, {INT4OID}, .sees_newest = true
+};
+
+/* Queues of runs, each found by one look into the index, and not there. */
+static Statement find_strays = {
+	"WITH RECURSIVE used (queue_id) AS ("
+	" (SELECT p.queue_id FROM taskly.pending_run p ORDER BY p.queue_id LIMIT 1)"
+	" UNION ALL"
+	" SELECT (SELECT p.queue_id FROM taskly.pending_run p"
+	"  WHERE p.queue_id OPERATOR(pg_catalog.>) u.queue_id ORDER BY p.queue_id LIMIT 1)"
+	" FROM used u WHERE u.queue_id IS NOT NULL)"
+	" SELECT u.queue_id FROM used u WHERE u.queue_id IS NOT NULL"
+	" AND NOT EXISTS (SELECT FROM taskly.queue q WHERE q.queue_id OPERATOR(pg_catalog.=) u.queue_id)"
+	" LIMIT 64",
+	0, {0}
+};
+
+static Statement move_strays = {
+	"UPDATE taskly.pending_run SET queue_id = $2 WHERE run_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+	" SELECT r.run_id FROM taskly.pending_run r"
+	" WHERE r.queue_id OPERATOR(pg_catalog.=) $1 AND r.started_at IS NULL"
+	" FOR UPDATE SKIP LOCKED))"
+	" RETURNING run_id",
+	2, {INT4OID, INT4OID}
 };
 
 static Statement set_home = {
@@ -131,6 +174,15 @@ run_bulk_set_owner(int64 task_id, Oid owner)
 }
 
 int64
+run_bulk_cancel_in_queue(int32 queue_id, int history_slot, const char *message)
+{
+	Datum		values[] = {Int32GetDatum(queue_id), Int16GetDatum((int16) history_slot),
+	TimestampTzGetDatum(taskly_now()), CStringGetTextDatum(message)};
+
+	return store_execute(&cancel_in_queue, values, NULL, wake_for_row, NULL);
+}
+
+int64
 run_bulk_count_in_queue(int32 queue_id)
 {
 	Datum		values[] = {Int32GetDatum(queue_id)};
@@ -139,6 +191,40 @@ run_bulk_count_in_queue(int32 queue_id)
 	if (!store_fetch_value(&count_in_queue, values, NULL, &count))
 		elog(ERROR, "could not count the runs of queue %d", queue_id);
 	return DatumGetInt64(count);
+}
+
+typedef struct Strays
+{
+	int			count;
+	int32		queue_ids[MAX_STRAY_QUEUES];
+} Strays;
+
+static void
+receive_stray(HeapTuple row, TupleDesc desc, void *arg)
+{
+	Strays	   *strays = arg;
+	bool		isnull;
+
+	strays->queue_ids[strays->count++] = DatumGetInt32(heap_getattr(row, 1, desc, &isnull));
+}
+
+int64
+run_bulk_move_strays(void)
+{
+	Strays		strays = {0};
+	int64		moved = 0;
+	int32		to_queue_id;
+
+	if (store_execute(&find_strays, NULL, NULL, receive_stray, &strays) == 0)
+		return 0;
+	to_queue_id = queue_store_default();
+	for (int i = 0; i < strays.count; i++)
+	{
+		Datum		values[] = {Int32GetDatum(strays.queue_ids[i]), Int32GetDatum(to_queue_id)};
+
+		moved += store_execute(&move_strays, values, NULL, wake_for_row, NULL);
+	}
+	return moved;
 }
 
 int64

@@ -31,7 +31,19 @@ extern int64 run_bulk_delete_of_task(int64 task_id);
 /* Give the waiting runs of a task to another role, and tell the scheduler at commit. */
 extern int64 run_bulk_set_owner(int64 task_id, Oid owner);
 
+/*
+ * Cancel the waiting runs of a queue, with a message for history, and tell the
+ * scheduler at commit; returns how many.
+ */
+extern int64 run_bulk_cancel_in_queue(int32 queue_id, int history_slot, const char *message);
+
 extern int64 run_bulk_count_in_queue(int32 queue_id);
+
+/*
+ * Move waiting runs of queues that are not there to queue "default", and tell the
+ * scheduler at commit; returns how many.
+ */
+extern int64 run_bulk_move_strays(void);
 
 /* Give a home to all runs that have another; returns how many. */
 extern int64 run_bulk_set_home(int64 home_id);

@@ -70,6 +70,7 @@ task_row_from(const TaskColumns *c, TaskRow *task)
 	task->queue_id = DatumGetInt32(get_datum(c, TASK_COL_QUEUE_ID, 0));
 	task->priority = DatumGetInt32(get_datum(c, TASK_COL_PRIORITY, 0));
 	task->key = get_text(c, TASK_COL_KEY);
+	task->max_running = DatumGetInt32(get_datum(c, TASK_COL_MAX_RUNNING, 0));
 	task->schedule = get_text(c, TASK_COL_SCHEDULE);
 	task->timezone = get_text(c, TASK_COL_TIMEZONE);
 	task->starts_at = DatumGetTimestampTz(get_datum(c, TASK_COL_STARTS_AT,

@@ -32,17 +32,17 @@
 /* The columns that a definition is, and their places in the statements below. */
 #define DEFINITION_COLUMNS \
 	"home_id, name, owner, description, command, kind, atomic, args," \
-	" queue_id, priority, key, schedule, timezone, starts_at, ends_at, max_runs," \
+	" queue_id, priority, key, max_running, schedule, timezone, starts_at, ends_at, max_runs," \
 	" jitter, timeout, deadline, max_attempts, backoff, retry_on, never_on," \
 	" overlap, max_instances, missed, missed_limit, on_lost, on_failure," \
 	" pause_after_failures, calendar_id, on_excluded, anchor, last_fire, fires, altered_at"
 #define DEFINITION_TYPES \
 	INT8OID, TEXTOID, REGROLEOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, JSONBOID, \
-	INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, \
+	INT4OID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, \
 	INTERVALOID, INTERVALOID, INTERVALOID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, \
 	TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID, INT4OID, TEXTOID, \
 	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID
-#define DEFINITION_ARGS 36
+#define DEFINITION_ARGS 37
 
 static Statement find_all = {
 	"SELECT task_id, owner FROM taskly.task WHERE name OPERATOR(pg_catalog.=) $1"
@@ -59,7 +59,7 @@ static Statement replace_task = {
 	"INSERT INTO taskly.task AS t (" DEFINITION_COLUMNS ")"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
 	" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,"
-	" $33, $34, $35, $36)"
+	" $33, $34, $35, $36, $37)"
 	" ON CONFLICT (owner, name) DO UPDATE SET"
 	" home_id = excluded.home_id,"
 	" version = t.version OPERATOR(pg_catalog.+) 1,"
@@ -67,6 +67,7 @@ static Statement replace_task = {
 	" description = excluded.description, command = excluded.command,"
 	" kind = excluded.kind, atomic = excluded.atomic, args = excluded.args,"
 	" queue_id = excluded.queue_id, priority = excluded.priority, key = excluded.key,"
+	" max_running = excluded.max_running,"
 	" schedule = excluded.schedule, timezone = excluded.timezone,"
 	" starts_at = excluded.starts_at, ends_at = excluded.ends_at,"
 	" max_runs = excluded.max_runs, jitter = excluded.jitter,"
@@ -102,8 +103,8 @@ static Statement update_task = {
 	"UPDATE taskly.task SET (" DEFINITION_COLUMNS ", version)"
 	" = ROW($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
 	" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,"
-	" $33, $34, $35, $36, version OPERATOR(pg_catalog.+) 1)"
-	" WHERE task_id OPERATOR(pg_catalog.=) $37",
+	" $33, $34, $35, $36, $37, version OPERATOR(pg_catalog.+) 1)"
+	" WHERE task_id OPERATOR(pg_catalog.=) $38",
 	DEFINITION_ARGS + 1, {DEFINITION_TYPES, INT8OID}
 };
 
@@ -125,14 +126,6 @@ static Statement resume_task = {
 	" last_fire = GREATEST(last_fire, $2)"
 	" WHERE task_id OPERATOR(pg_catalog.=) $1",
 	2, {INT8OID, TIMESTAMPTZOID}
-};
-
-/* Asked under a lock: who held it before has committed. */
-static Statement count_in_queue = {
-	"SELECT pg_catalog.count(*) FROM taskly.task"
-	" WHERE queue_id OPERATOR(pg_catalog.=) $1"
-	" AND (priority OPERATOR(pg_catalog.<>) 0 OR NOT $2)",
-	2, {INT4OID, BOOLOID}, .sees_newest = true
 };
 
 static Statement set_home = {
@@ -323,6 +316,7 @@ fill_definition(const TaskRow *task, Datum *values, bool *nulls)
 	put(values, nulls, &n, Int32GetDatum(task->queue_id), false);
 	put(values, nulls, &n, Int32GetDatum(task->priority), false);
 	put_text(values, nulls, &n, task->key);
+	put_int_or_null(values, nulls, &n, task->max_running);
 	put_text(values, nulls, &n, task->schedule);
 	put_text(values, nulls, &n, task->timezone);
 	put(values, nulls, &n, TimestampTzGetDatum(task->starts_at),
@@ -405,17 +399,6 @@ task_store_resume(int64 task_id, TimestampTz until)
 	Datum		values[] = {Int64GetDatum(task_id), TimestampTzGetDatum(until)};
 
 	(void) store_execute(&resume_task, values, NULL, NULL, NULL);
-}
-
-int64
-task_store_count_in_queue(int32 queue_id, bool with_priority_only)
-{
-	Datum		values[] = {Int32GetDatum(queue_id), BoolGetDatum(with_priority_only)};
-	Datum		count;
-
-	if (!store_fetch_value(&count_in_queue, values, NULL, &count))
-		elog(ERROR, "could not count the tasks of queue %d", queue_id);
-	return DatumGetInt64(count);
 }
 
 int64

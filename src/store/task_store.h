@@ -29,6 +29,7 @@ enum
 	TASK_COL_QUEUE_ID,
 	TASK_COL_PRIORITY,
 	TASK_COL_KEY,
+	TASK_COL_MAX_RUNNING,
 	TASK_COL_SCHEDULE,
 	TASK_COL_TIMEZONE,
 	TASK_COL_STARTS_AT,
@@ -95,6 +96,7 @@ typedef struct TaskRow
 	int32		queue_id;
 	int32		priority;
 	char	   *key;
+	int32		max_running;	/* 0: no limit */
 	char	   *schedule;
 	char	   *timezone;
 	TimestampTz starts_at;		/* DT_NOBEGIN: none */
@@ -181,8 +183,11 @@ extern void task_store_pause(int64 task_id, const char *reason);
  */
 extern void task_store_resume(int64 task_id, TimestampTz until);
 
-/* Tasks in a queue; those among them with a priority other than 0. */
+/* Tasks in a queue; those among them with a priority other than 0. In task_queue_store.c. */
 extern int64 task_store_count_in_queue(int32 queue_id, bool with_priority_only);
+
+/* Move all tasks of a queue to another and tell the scheduler at commit; returns how many. */
+extern int64 task_store_move_all(int32 queue_id, int32 to_queue_id);
 
 /* Give a home to all tasks that have another; returns how many. */
 extern int64 task_store_set_home(int64 home_id);

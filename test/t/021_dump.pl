@@ -27,7 +27,12 @@ my $definitions = q{
 	FROM (SELECT task_id, name, owner, command, kind, args, queue_id, schedule, paused_at, anchor,
 		max_attempts, description FROM taskly.task) t};
 my $queues = q{
-	SELECT string_agg(to_jsonb(q)::text, E'\n' ORDER BY q.queue_id) FROM taskly.queue q};
+	SELECT string_agg(j::text, E'\n' ORDER BY j::text)
+	FROM (
+		SELECT to_jsonb(q) FROM taskly.queue q
+		UNION ALL SELECT to_jsonb(k) FROM taskly.queue_key k
+		UNION ALL SELECT to_jsonb(b) FROM taskly.key_block b
+		UNION ALL SELECT to_jsonb(o) FROM taskly.quota o) s (j)};
 my $calendars = q{
 	SELECT string_agg(to_jsonb(c)::text, E'\n' ORDER BY c.calendar_id) FROM taskly.calendar c};
 my $waiting = q{
@@ -84,6 +89,10 @@ $node->safe_psql('source', q{
 	CREATE TABLE effect (what text, database name DEFAULT current_database());
 	GRANT INSERT ON effect TO tenant;
 	SELECT taskly.create_queue('narrow', algorithm => 'fifo', max_running => 1);
+	SELECT taskly.create_queue('keyed', algorithm => 'fair', weight => 2, rate => 5, burst => 1, block_key_on_failure => true);
+	SELECT taskly.set_key('keyed', 'gold', 7), taskly.pause_key('keyed', 'lead', 'poison');
+	INSERT INTO taskly.key_block SELECT queue_id, 'tin', 4711, now() FROM taskly.queue WHERE name = 'keyed';
+	SELECT taskly.set_quota('tenant', max_pending => 1000), taskly.set_quota(NULL, max_tasks => 99);
 	SELECT taskly.create_calendar('holidays', '{2026-12-25, 2027-01-01}');
 	SELECT taskly.schedule('tick', '* * * * * *', 'INSERT INTO effect VALUES (''tick'')', description => 'every second');
 	SELECT taskly.schedule('yearly', '0 0 1 1 *', 'SELECT 1', max_attempts => 3);
@@ -119,7 +128,7 @@ foreach my $target ($node, $other)
 
 	is_parked($target, 'copy', $name);
 	is($target->safe_psql('copy', $definitions), $node->safe_psql('source', $definitions), "$name: all tasks are there");
-	is($target->safe_psql('copy', $queues), $node->safe_psql('source', $queues), "$name: all queues");
+	is($target->safe_psql('copy', $queues), $node->safe_psql('source', $queues), "$name: all queues, keys and quotas");
 	is($target->safe_psql('copy', $calendars), $node->safe_psql('source', $calendars), "$name: all calendars");
 	is($target->safe_psql('copy', $waiting), $node->safe_psql('source', $waiting), "$name: all runs that wait");
 	is($target->safe_psql('copy', q{
