@@ -73,7 +73,7 @@ attempt()
 {
 	local figure=$1 answer
 
-	answer=$(query -v VERBOSITY=sqlstate -c "$2" 2>&1) && return
+	answer=$(query -v VERBOSITY=sqlstate -1 -c "$2" 2>&1) && return
 	case $answer in
 		*0A000* | *42883*) report "$figure" 'not supported here'; return 3 ;;
 	esac
