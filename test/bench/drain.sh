@@ -103,10 +103,11 @@ best_workers()
 	done | sort -gr | awk 'NR == 1 { print $2 }'
 }
 
-# What $1 says was drained, with every number of workers; then the best of each side.
+# What $1 says was drained, with every number of workers; then the best of each side, which it leaves
+# in best and limit.
 drain_and_report()
 {
-	local workers what=$1 command=$2 limit ratio
+	local workers what=$1 command=$2 ratio
 
 	for workers in $WORKERS_TRIED; do
 		drain_with "$workers" "$command" "$what" || return
@@ -120,13 +121,11 @@ drain_and_report()
 	ratio=$(calculate "$best / $limit")
 	report "… beside the in-server limit's best ($workers workers), $limit/s ($(spread ${rates[limit $workers]}))" \
 		"$ratio of it" 'at least 0.8' "$(verdict "$ratio >= 0.8")"
-	plot rate "taskly${3:-}" "$best"
-	plot rate "in-server limit${3:-}" "$limit"
 }
 
 measure_drain()
 {
-	local best round rate factor
+	local best limit round rate factor
 	local -A rates=([pgbench]=)
 
 	drain_and_report no-op 'SELECT 1' || return
@@ -137,13 +136,15 @@ measure_drain()
 	factor=$(calculate "$best / $(median ${rates[pgbench]})" %.1f)
 	report "… beside pgbench, $(median ${rates[pgbench]})/s ($(spread ${rates[pgbench]}))" \
 		"$factor times" 'at least 4' "$(verdict "$factor >= 4")"
+	plot rate taskly "$best"
+	plot rate 'in-server limit' "$limit"
 	plot rate 'queue in SQL (pgbench)' "$(median ${rates[pgbench]})"
 }
 
 measure_writes()
 {
-	local best
+	local best limit
 	local -A rates=()
 
-	drain_and_report 'row-writing' "$WRITE_COMMAND" ', writing a row'
+	drain_and_report 'row-writing' "$WRITE_COMMAND"
 }

@@ -84,6 +84,7 @@ measure_delay()
 	report "delay, commit of enqueue() to start: p50 of $count" "$p50 ms" \
 		'at most 0.15 ms' "$(verdict "$p50 <= 0.15")"
 	report '… p99' "$p99 ms (max $max)" 'at most 1 ms' "$(verdict "$p99 <= 1")"
+	plot delay 'taskly, commit to start' "$p50"
 	report_naps
 }
 
