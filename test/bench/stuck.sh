@@ -1,7 +1,7 @@
 # Runs that wait behind others of their key. Sourced by test/bench/run.
 
-readonly STUCK=100000
-readonly READY=50000
+readonly STUCK=$((runs / 2))
+readonly READY=$((runs / 4))
 
 # The rate of the ready ones while two keys are busy, with $1 runs stuck behind these.
 drain_beside_stuck()
