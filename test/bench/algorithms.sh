@@ -52,7 +52,8 @@ drain_contender()
 	esac
 }
 
-# One round: fifo before every second contender, the ratio to which counts.
+# One round: fifo before every second contender, the ratio to which counts. One that cannot be measured
+# has reached nothing, and the others go on.
 contend()
 {
 	local order=$1 n=0 fifo name options traits rate
@@ -62,7 +63,8 @@ contend()
 			fifo=$(drain fifo "$contended") || return
 			fifos+=" $fifo"
 		fi
-		rate=$(drain_contender "$name" "$traits") || return
+		rate=$(drain_contender "$name" "$traits") ||
+			{ say "   round $round: $name could not be drained"; rate=0; drop_all_runs || return; }
 		ratios[$name]+=" $(calculate "$rate / $fifo")"
 	done 3< <($order <"$work/contenders")
 }

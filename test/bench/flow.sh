@@ -1,21 +1,22 @@
 # How soon a run starts while many others do. Sourced by test/bench/run.
 
 readonly FLOW_PER_SECOND=5000
-readonly FLOW_SECONDS=12
+readonly FLOW_SECONDS_MAX=120
 
 # Enqueues so many runs a second, a few every 5 ms, on time: what one sleep is late the next one
-# makes up for.
+# makes up for. Until there is a row in bench.flow_end.
 start_flow()
 {
 	query >/dev/null <<ENDSQL || return
 SELECT taskly.define('flowing', 'SELECT 1');
+CREATE TABLE bench.flow_end (at timestamptz);
 CREATE PROCEDURE bench.flow() LANGUAGE plpgsql AS \$\$
 DECLARE
 	began timestamptz := clock_timestamp();
 	made int := 0;
 	due int;
 BEGIN
-	WHILE made < $((FLOW_PER_SECOND * FLOW_SECONDS)) LOOP
+	WHILE made < $((FLOW_PER_SECOND * FLOW_SECONDS_MAX)) AND NOT EXISTS (SELECT FROM bench.flow_end) LOOP
 		due := extract(epoch FROM clock_timestamp() - began) * $FLOW_PER_SECOND;
 		IF due > made THEN
 			PERFORM count(*) FROM taskly.enqueue_many('flowing', array_fill(NULL::jsonb, ARRAY[due - made]));
@@ -38,7 +39,8 @@ measure_flow()
 	restart_server 4 && fresh_database && make_sampler && start_flow || return
 	wait_until 30 "SELECT count(*) > $FLOW_PER_SECOND FROM taskly.finished_run" || return
 	query -c 'SELECT bench.committed_at()' -c 'CALL bench.enqueue_one_by_one(500)' >/dev/null || return
-	kill -0 "$flow" 2>/dev/null || say "   the flow ended before the samples"
+	kill -0 "$flow" 2>/dev/null || { say "the flow ended before the samples"; return 1; }
+	query -c 'INSERT INTO bench.flow_end VALUES (now())'
 	wait "$flow" || return
 	read -r count p50 p99 max < <(sampled_delays)
 	rate=$(query -c "

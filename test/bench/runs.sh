@@ -31,8 +31,10 @@ let_go()
 # is worth looking.
 wait_for_runs()
 {
-	wait_until 300 "SELECT waiting <= ${2:-0} FROM taskly.leader" &&
-		wait_until 300 "SELECT count(*) >= $1 FROM taskly.finished_run"
+	local seconds=$((60 + $1 / 1000))
+
+	wait_until "$seconds" "SELECT waiting <= ${2:-0} FROM taskly.leader" &&
+		wait_until "$seconds" "SELECT count(*) >= $1 FROM taskly.finished_run"
 }
 
 # All of $1 runs must be in history, each once, and have succeeded.
@@ -65,6 +67,13 @@ drain()
 {
 	prepare_runs "$(enqueue_sql "$@")" && let_go && wait_for_runs "$2" && check_runs "$2" &&
 		rate_of_history && forget_history -c 'VACUUM taskly.pending_run'
+}
+
+# Nothing starts any more, and what waits is gone: for what goes on after a failure.
+drop_all_runs()
+{
+	query >/dev/null -c 'SELECT taskly.pause_all()' \
+		-c 'SELECT taskly.cancel(ARRAY(SELECT run_id FROM taskly.pending_run))' && forget_history
 }
 
 # Runs SQL that this version of taskly may not support yet; then $1 is reported as such, and the

@@ -26,7 +26,8 @@ measure_stuck()
 	local -A rates=()
 
 	restart_server 4 && fresh_database || return
-	attempt "$STUCK runs stuck behind two busy keys" "SELECT taskly.create_queue('probe', max_running_per_key => 1)" ||
+	attempt "$STUCK runs stuck behind two busy keys" "SELECT taskly.create_queue('probe', max_running_per_key => 1);
+		SELECT taskly.define('probe', 'SELECT 1', queue => 'probe'); SELECT taskly.enqueue('probe', key => 'k'); ROLLBACK" ||
 		{ [ $? = 3 ]; return; }
 	for round in $(seq "$rounds"); do
 		sides="0 $STUCK"
