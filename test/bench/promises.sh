@@ -28,7 +28,7 @@ edf_guaranteed()
 	local verdicts
 
 	verdicts=$(query -F ' ' -c "
-		SELECT verdict, count(*) FROM taskly.schedulability('edf') WHERE task IS NOT NULL GROUP BY 1 ORDER BY 1") || return
+		SELECT verdict, count(*) FROM taskly.schedulability('edf') WHERE scope = 'task' GROUP BY 1 ORDER BY 1") || return
 	[ "$verdicts" = "guaranteed $(wc -l <<<"$EDF_TASKS")" ] || { say "verdicts: $verdicts"; return 1; }
 }
 
