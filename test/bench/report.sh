@@ -36,6 +36,12 @@ report()
 	printf '| %s | %s | %s | %s |\n' "$1" "$2" "${3:-}" "${4:-}" >>"$table"
 }
 
+# A number for the plot: KIND (rate or delay), LABEL, NUMBER.
+plot()
+{
+	printf '%s\t%s\t%s\n' "$@" >>"$work/plot.tsv"
+}
+
 cpu_model()
 {
 	sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1

@@ -5,13 +5,14 @@ query()
 	psql -XqAt -v ON_ERROR_STOP=1 "$@"
 }
 
-# Polls until the query $2 says t; gives up after $1 seconds.
+# Polls until the query $2 says t; gives up after $1 seconds, and when it cannot be asked.
 wait_until()
 {
-	local tries=$(($1 * 5))
+	local tries=$(($1 * 5)) answer
 
 	while [ "$tries" -gt 0 ]; do
-		[ "$(query -c "$2")" = t ] && return
+		answer=$(query -c "$2") || return
+		[ "$answer" != t ] || return 0
 		tries=$((tries - 1))
 		sleep 0.2
 	done

@@ -22,10 +22,10 @@ CREATE TABLE bench.worker (
 );
 COMMENT ON TABLE bench.worker IS 'One row for each worker of limit() that has done its share.';
 
-CREATE FUNCTION bench.limit(workers integer, runs bigint) RETURNS void
+CREATE FUNCTION bench.limit(workers integer, runs bigint, command text DEFAULT 'SELECT 1') RETURNS void
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_bench_limit_v1';
-COMMENT ON FUNCTION bench.limit(integer, bigint) IS 'Lets background workers take the rows 1 to runs of bench.queue, which must be committed, and returns when they are done.';
+COMMENT ON FUNCTION bench.limit(integer, bigint, text) IS 'Lets background workers take the rows 1 to runs of bench.queue, which must be committed, and execute the command for each; returns when they are done.';
 
 CREATE FUNCTION bench.committed_at() RETURNS timestamptz
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE

@@ -25,6 +25,7 @@
 #include "postmaster/bgworker.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -34,6 +35,7 @@ PG_MODULE_MAGIC;
 #define MAX_WORKERS		64
 /* Time for all workers to connect and prepare. */
 #define START_DELAY_MS	500
+#define COMMAND_SIZE	88
 
 typedef struct Share
 {
@@ -42,7 +44,10 @@ typedef struct Share
 	int64		first;
 	int64		count;
 	TimestampTz begin_at;
+	char		command[COMMAND_SIZE];
 } Share;
+
+StaticAssertDecl(sizeof(Share) <= BGW_EXTRALEN, "what a worker is told must fit");
 
 static SPIPlanPtr delete_plan;
 static SPIPlanPtr history_plan;
@@ -148,14 +153,15 @@ execute_plan(SPIPlanPtr plan, int64 number, TimestampTz at)
 }
 
 static void
-execute_run(int64 run_id)
+execute_run(int64 run_id, const char *command)
 {
 	TimestampTz started_at = GetCurrentTimestamp();
 
 	begin_transaction();
 	execute_plan(delete_plan, run_id, started_at);
-	if (SPI_execute("SELECT 1", false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not execute the command");
+	if (SPI_execute(command, false, 0) < 0)
+		elog(ERROR, "could not execute \"%s\": %s", command,
+			 SPI_result_code_string(SPI_result));
 	execute_plan(history_plan, run_id, started_at);
 	end_transaction();
 }
@@ -192,7 +198,7 @@ taskly_bench_limit_main(Datum arg)
 	for (int64 i = 0; i < share.count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		execute_run(share.first + i);
+		execute_run(share.first + i, share.command);
 	}
 	begin_transaction();
 	execute_plan(worker_plan, share.count, started_at);
@@ -231,6 +237,7 @@ taskly_bench_limit_v1(PG_FUNCTION_ARGS)
 {
 	int			workers = PG_GETARG_INT32(0);
 	int64		runs = PG_GETARG_INT64(1);
+	char	   *command = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	BackgroundWorkerHandle *handles[MAX_WORKERS];
 	Share		share = {MyDatabaseId, GetUserId(), 1};
 
@@ -239,6 +246,11 @@ taskly_bench_limit_v1(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid number of workers: %d", workers),
 				 errdetail("There can be 1 to %d.", MAX_WORKERS)));
+	if (strlcpy(share.command, command, COMMAND_SIZE) >= COMMAND_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("command is too long"),
+				 errdetail("It can have %d bytes.", COMMAND_SIZE - 1)));
 	share.begin_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), START_DELAY_MS);
 	for (int i = 0; i < workers; i++)
 	{
