@@ -217,12 +217,27 @@ CREATE INDEX pending_run_key ON taskly.pending_run (queue_id, key, due_at, run_i
 CREATE INDEX pending_run_task ON taskly.pending_run (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source OPERATOR(pg_catalog.=) 'schedule';
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
+CREATE INDEX pending_run_waiting ON taskly.pending_run (deadline_at) WHERE deadline_at IS NOT NULL AND due_at OPERATOR(pg_catalog.=) 'infinity';
 COMMENT ON TABLE taskly.pending_run IS 'Every run that has not finished: future, due, retrying, or started by a process whose outcome is not yet recorded. An atomic SQL run deletes its row in its own transaction: no row, no run.';
-COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt';
+COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt; infinity while it waits for other runs';
 COMMENT ON COLUMN taskly.pending_run.attempt IS 'attempts that are over (for a shell or autocommit run that is started: begun)';
 COMMENT ON COLUMN taskly.pending_run.started_at IS 'durable start mark of a shell or autocommit attempt; NULL while it waits';
 COMMENT ON COLUMN taskly.pending_run.incarnation IS 'which start of which server made the start mark';
 COMMENT ON COLUMN taskly.pending_run.command IS 'command, kind, atomic, timeout and retry policy are set for runs without a task only; others follow their task';
+
+CREATE TABLE taskly.run_dependency (
+	run_id bigint NOT NULL,
+	parent_id bigint NOT NULL CHECK (parent_id OPERATOR(pg_catalog.<>) run_id),
+	needs text NOT NULL CHECK (needs OPERATOR(pg_catalog.=) ANY ('{succeeded,ended}'::pg_catalog.text[])),
+	parent_status text,
+	PRIMARY KEY (run_id, parent_id)
+);
+CREATE INDEX run_dependency_parent ON taskly.run_dependency (parent_id, run_id);
+COMMENT ON TABLE taskly.run_dependency IS 'Which run waits, or has waited, for which. Rows stay as long as one of both runs is pending or in history.';
+COMMENT ON COLUMN taskly.run_dependency.run_id IS 'the run that waits';
+COMMENT ON COLUMN taskly.run_dependency.parent_id IS 'the run that it waits for';
+COMMENT ON COLUMN taskly.run_dependency.needs IS 'succeeded, or ended in whatever way';
+COMMENT ON COLUMN taskly.run_dependency.parent_status IS 'how the parent has ended, when it did as is needed and was found to before the run could go on; it holds, too, once the parent is gone from history';
 
 /* The pending row as it was at the end of an attempt, and the outcome. */
 CREATE TABLE taskly.finished_run (
@@ -804,6 +819,23 @@ LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
 AS 'MODULE_PATHNAME', 'taskly_current_run_v1';
 COMMENT ON FUNCTION taskly.current_run()
 	IS 'The run that calls it: one row inside a run, none elsewhere.';
+
+CREATE FUNCTION taskly._parent_results() RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_parent_results_v1';
+COMMENT ON FUNCTION taskly._parent_results()
+	IS 'What parent_results() gives, as a JSON array; NULL when there is nothing.';
+
+CREATE FUNCTION taskly.parent_results()
+RETURNS TABLE (run_id bigint, task text, status text, result jsonb)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+AS $$
+	SELECT r.run_id, r.task, r.status, r.result
+	FROM pg_catalog.jsonb_to_recordset(taskly._parent_results())
+		AS r(run_id bigint, task text, status text, result jsonb)
+$$;
+COMMENT ON FUNCTION taskly.parent_results()
+	IS 'Inside a run: the runs that it depends on, in the order of their run_ids, with how each has ended and its result; no row elsewhere. A run that is gone from history has no result; task is NULL for a run without a task, or when that was dropped.';
 -- END runs
 
 /* ------------------------------------------------------------------------
@@ -1098,6 +1130,7 @@ SELECT
 	p.source,
 	CASE
 		WHEN a.run_id IS NOT NULL OR p.started_at IS NOT NULL THEN 'running'
+		WHEN p.due_at OPERATOR(pg_catalog.=) 'infinity' THEN 'waiting'
 		WHEN p.attempt OPERATOR(pg_catalog.>) 0 THEN 'retrying'
 		WHEN p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) THEN 'queued'
 		ELSE 'scheduled'
@@ -1112,7 +1145,7 @@ SELECT
 	NULL::timestamptz AS finished_at,
 	GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) COALESCE(a.started_at, p.started_at), '0'::interval) AS duration,
 	COALESCE(a.started_at, p.started_at) OPERATOR(pg_catalog.-)
-		p.due_at AS lateness,
+		NULLIF(p.due_at, 'infinity') AS lateness,
 	p.deadline_at AS deadline,
 	COALESCE(p.timeout, t.timeout) AS timeout,
 	CASE WHEN a.run_id IS NOT NULL THEN n.node END AS node,
@@ -1128,7 +1161,11 @@ SELECT
 	NULL::text AS output,
 	NULL::bigint AS output_bytes,
 	NULL::jsonb AS result,
-	COALESCE(a.stuck, false) AS stuck
+	COALESCE(a.stuck, false) AS stuck,
+	NULLIF(ARRAY(
+		SELECT d.parent_id FROM taskly.run_dependency d
+		WHERE d.run_id OPERATOR(pg_catalog.=) p.run_id
+		ORDER BY d.parent_id), '{}') AS depends_on
 FROM taskly.pending_run p
 	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) p.task_id
 	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) p.queue_id
@@ -1177,7 +1214,11 @@ SELECT
 	f.output,
 	f.output_bytes,
 	f.result,
-	false
+	false,
+	NULLIF(ARRAY(
+		SELECT d.parent_id FROM taskly.run_dependency d
+		WHERE d.run_id OPERATOR(pg_catalog.=) f.run_id
+		ORDER BY d.parent_id), '{}')
 FROM taskly.finished_run f
 	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) f.task_id
 	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) f.queue_id
@@ -1197,11 +1238,11 @@ COMMENT ON COLUMN taskly.runs.atomic IS 'whether it is one transaction with its 
 COMMENT ON COLUMN taskly.runs.command IS 'what it executes; of a task''s run: as the task says now';
 COMMENT ON COLUMN taskly.runs.args IS 'its arguments';
 COMMENT ON COLUMN taskly.runs.source IS 'who made it: schedule, backfill, enqueue, submit or on_failure';
-COMMENT ON COLUMN taskly.runs.status IS 'scheduled, queued, retrying, running, or how it ended';
+COMMENT ON COLUMN taskly.runs.status IS 'scheduled, queued, waiting (for other runs), retrying, running, or how it ended';
 COMMENT ON COLUMN taskly.runs.attempt IS 'attempts until now, a running one included';
 COMMENT ON COLUMN taskly.runs.max_attempts IS 'attempts that it has';
 COMMENT ON COLUMN taskly.runs.scheduled_for IS 'when it was due at first';
-COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt';
+COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt; infinity while it waits for other runs';
 COMMENT ON COLUMN taskly.runs.queued_at IS 'when it was made';
 COMMENT ON COLUMN taskly.runs.picked_at IS 'when the scheduler handed it to a process';
 COMMENT ON COLUMN taskly.runs.started_at IS 'when its last attempt started';
@@ -1224,6 +1265,7 @@ COMMENT ON COLUMN taskly.runs.output IS 'what a shell command printed, as far as
 COMMENT ON COLUMN taskly.runs.output_bytes IS 'how much it printed';
 COMMENT ON COLUMN taskly.runs.result IS 'what it returned';
 COMMENT ON COLUMN taskly.runs.stuck IS 'whether it did not stop when it was told to';
+COMMENT ON COLUMN taskly.runs.depends_on IS 'runs that it waits, or has waited, for; NULL: none';
 
 CREATE VIEW taskly.attempts WITH (security_barrier) AS
 SELECT
@@ -1671,6 +1713,10 @@ CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.pending_run
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.run_dependency
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.run_dependency IS 'Tells the scheduler of rows written around the API.';
 
 -- What a dump carries. The queue "default" is not made here, so that a dump restores into its place.
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
@@ -1682,10 +1728,12 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.task', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task_task_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.pending_run', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.run_dependency', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
 REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON TABLE taskly.run_dependency FROM PUBLIC;
 REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$

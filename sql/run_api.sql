@@ -94,8 +94,7 @@ SELECT e, pg_temp.error(format('SELECT taskly.enqueue(%s)', e)) FROM unnest(ARRA
 	$$'run_api plain', on_conflict => NULL$$,
 	$$'run_api plain', on_conflict => 'replace'$$,
 	$$'run_api plain', on_conflict => 'nothing'$$,
-	$$'run_api plain', depends_on => '{1}'$$,
-	$$'run_api plain', depends_when => 'ended'$$,
+	$$'run_api plain', depends_on => '{0}'$$,
 	$$'run_api plain', depends_when => 'never'$$]) e;
 
 --
@@ -161,7 +160,7 @@ SELECT e, pg_temp.error(format('SELECT taskly.submit(%s)', e)) FROM unnest(ARRAY
 	$$'SELECT 1', on_failure => ''$$,
 	$$'SELECT 1', key => 'k'$$,
 	$$'SELECT 1', unique_key => 'k'$$,
-	$$'SELECT 1', depends_on => '{1}'$$]) e;
+	$$'SELECT 1', depends_on => '{0}'$$]) e;
 
 --
 -- A queue takes max_pending runs, those of an open transaction included

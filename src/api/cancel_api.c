@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "api/common.h"
+#include "api/dependency_api.h"
 #include "api/run_args.h"
 #include "compat.h"
 #include "server/activity.h"
@@ -213,6 +214,7 @@ retry_sooner(int64 run_id, RunRow *row)
 
 	if (!run_is_null(row, RUN_COL_STARTED_AT) ||
 		run_int32(row, RUN_COL_ATTEMPT) == 0 ||
+		TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)) ||
 		run_time(row, RUN_COL_DUE_AT) <= now)
 		return CHANGE_NOT_POSSIBLE;
 
@@ -230,7 +232,7 @@ static bool
 can_be_retried(const char *status)
 {
 	static const RunStatus allowed[] = {RUN_FAILED, RUN_TIMED_OUT, RUN_EXPIRED,
-	RUN_LOST, RUN_CANCELLED, RUN_QUARANTINED};
+	RUN_LOST, RUN_CANCELLED, RUN_QUARANTINED, RUN_SKIPPED};
 
 	for (size_t i = 0; i < lengthof(allowed); i++)
 	{
@@ -297,6 +299,8 @@ retry_finished(RunRow *row, bool is_strict)
 				 errdetail("Its %s does not exist any more.", missing)));
 	}
 	reset_row(row, max_attempts);
+	if (!dependency_come_back(row, is_strict))
+		return CHANGE_NOT_POSSIBLE;
 	history_store_reopen(run_id);
 	run_store_insert(row, 1);
 	wake_for_runs(run_id, 1);
@@ -324,6 +328,28 @@ retry_locked(int64 run_id, bool is_strict)
 	return result;
 }
 
+/* A run that was skipped since one that it depends on, and that is put back, had failed. */
+static bool
+put_back_skipped(int64 run_id)
+{
+	ChangeResult result = CHANGE_NOT_POSSIBLE;
+	RunRow		row;
+	char	   *status;
+
+	if (!dependency_lock_run(run_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not bring back run " INT64_FORMAT, run_id),
+				 errdetail("Another session is retrying it.")));
+	push_newest_snapshot();
+	if (history_store_find(run_id, &row, &status) &&
+		strcmp(status, run_status_name(RUN_SKIPPED)) == 0)
+		result = retry_locked(run_id, false);
+	pop_newest_snapshot();
+	lock_release_run(run_id);
+	return result == CHANGE_DONE;
+}
+
 static ChangeResult
 retry_run(int64 run_id, bool is_strict)
 {
@@ -337,10 +363,12 @@ retry_run(int64 run_id, bool is_strict)
 	if (!history_store_find(run_id, &row, &status) ||
 		!may_manage(run_oid(&row, RUN_COL_OWNER)))
 		return CHANGE_NOT_FOUND;
-	if (!can_be_retried(status) || !lock_try_run(run_id))
+	if (!can_be_retried(status) || !dependency_lock_run(run_id))
 		return CHANGE_NOT_POSSIBLE;
 	result = retry_locked(run_id, is_strict);
 	lock_release_run(run_id);
+	if (result == CHANGE_DONE)
+		dependency_bring_back_children(run_id, put_back_skipped);
 	return result;
 }
 

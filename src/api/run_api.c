@@ -20,6 +20,7 @@
 
 #include "api/command_args.h"
 #include "api/common.h"
+#include "api/dependency_api.h"
 #include "api/run_args.h"
 #include "server/clock.h"
 #include "server/wake.h"
@@ -150,11 +151,12 @@ enqueue(FunctionCallInfo fcinfo, bool is_by_id)
 {
 	RunRow		row;
 	Datum		args;
+	DependsOn	depends_on;
 
 	begin_writing_call("taskly.enqueue()");
 	refuse_keys(fcinfo, ENQUEUE_KEY, ENQUEUE_UNIQUE_KEY);
 	refuse_conflict(fcinfo, ENQUEUE_ON_CONFLICT, ENQUEUE_UNIQUE_FOR);
-	refuse_dependencies(fcinfo, ENQUEUE_DEPENDS_ON, ENQUEUE_DEPENDS_WHEN);
+	arg_depends_on(fcinfo, ENQUEUE_DEPENDS_ON, ENQUEUE_DEPENDS_WHEN, &depends_on);
 	args = arg_jsonb(fcinfo, ENQUEUE_ARGS);
 
 	push_newest_snapshot();
@@ -163,7 +165,9 @@ enqueue(FunctionCallInfo fcinfo, bool is_by_id)
 	if (args != (Datum) 0)
 		run_row_set(&row, RUN_COL_ARGS, args);
 	check_queue_of_task(&row, 1);
+	depends_on_check(&depends_on, &row);
 	run_store_insert(&row, 1);
+	depends_on_insert(&depends_on, &row);
 	pop_newest_snapshot();
 	wake_for_runs(run_int64(&row, RUN_COL_RUN_ID), 1);
 	return row.values[RUN_COL_RUN_ID - 1];
@@ -380,11 +384,12 @@ taskly_submit_v1(PG_FUNCTION_ARGS)
 	RunRow		row;
 	RunKind		kind;
 	Datum		args;
+	DependsOn	depends_on;
 
 	begin_writing_call("taskly.submit()");
 	refuse_keys(fcinfo, SUBMIT_KEY, SUBMIT_UNIQUE_KEY);
 	refuse_conflict(fcinfo, SUBMIT_ON_CONFLICT, SUBMIT_UNIQUE_FOR);
-	refuse_dependencies(fcinfo, SUBMIT_DEPENDS_ON, SUBMIT_DEPENDS_WHEN);
+	arg_depends_on(fcinfo, SUBMIT_DEPENDS_ON, SUBMIT_DEPENDS_WHEN, &depends_on);
 	check_owner(GetUserId());
 
 	run_row_init(&row);
@@ -403,7 +408,9 @@ taskly_submit_v1(PG_FUNCTION_ARGS)
 	set_queue(fcinfo, &row);
 	run_row_set(&row, RUN_COL_HOME_ID, Int64GetDatum(catalog_home_id_or_error()));
 	run_row_set(&row, RUN_COL_RUN_ID, Int64GetDatum(run_store_next_id()));
+	depends_on_check(&depends_on, &row);
 	run_store_insert(&row, 1);
+	depends_on_insert(&depends_on, &row);
 	pop_newest_snapshot();
 	wake_for_runs(run_int64(&row, RUN_COL_RUN_ID), 1);
 	return row.values[RUN_COL_RUN_ID - 1];

@@ -148,15 +148,6 @@ refuse_conflict(FunctionCallInfo fcinfo, int on_conflict, int unique_for)
 	refuse_argument(fcinfo, unique_for, "unique_for");
 }
 
-void
-refuse_dependencies(FunctionCallInfo fcinfo, int depends_on, int depends_when)
-{
-	static const char *const allowed[] = {"succeeded", "ended", NULL};
-
-	refuse_argument(fcinfo, depends_on, "depends_on");
-	refuse_other_choice(fcinfo, depends_when, "depends_when", allowed);
-}
-
 /* ------------------------------------------------------------------------
  * Queues
  * ------------------------------------------------------------------------ */
@@ -214,8 +205,12 @@ count_room(int32 queue_id, int64 limit)
 {
 	int			most = (int) Min(limit, PG_INT32_MAX);
 
-	return limit - run_store_read_queue(queue_id, DT_NOBEGIN, 0, most,
-										count_only, NULL);
+	int			count = run_store_read_queue(queue_id, DT_NOBEGIN, 0, most, count_only, NULL);
+
+	/* Those that wait for other runs, too. */
+	if (count < most)
+		count += run_store_read_queue(queue_id, DT_NOEND, 0, most - count, count_only, NULL);
+	return limit - count;
 }
 
 /* What this session believes of the queue that it has counted last. */

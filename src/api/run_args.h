@@ -46,7 +46,6 @@ extern void refuse_argument(FunctionCallInfo fcinfo, int n, const char *name);
 /* The same for arguments, at these places, of which no value or one is supported. */
 extern void refuse_keys(FunctionCallInfo fcinfo, int key, int unique_key);
 extern void refuse_conflict(FunctionCallInfo fcinfo, int on_conflict, int unique_for);
-extern void refuse_dependencies(FunctionCallInfo fcinfo, int depends_on, int depends_when);
 
 /* A queue by its name, kept from being dropped until the transaction ends; error 42704. */
 extern void find_queue_for_run(const char *name, QueueRow *queue);

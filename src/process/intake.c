@@ -21,6 +21,7 @@
 #include "plan/ready.h"
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
+#include "process/dependencies.h"
 #include "process/intake.h"
 #include "process/leader.h"
 #include "process/pool.h"
@@ -168,6 +169,7 @@ read_settings(void)
 	throttle_begin_reload();
 	queue_store_read_all(receive_queue, NULL);
 	throttle_end_reload();
+	dependencies_read_settings();
 	leader_home_changed(is_at_home, home.term);
 	leader_settings_changed(reading_at);
 }
@@ -367,7 +369,10 @@ receive_run(const RunRow *row, void *arg)
 		!run_is_null(row, RUN_COL_STARTED_AT) ||
 		!owner_exists(run_oid(row, RUN_COL_OWNER)))
 		return;
-	put_run(row, queue);
+	if (TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)))
+		dependencies_child_waits(row);
+	else
+		put_run(row, queue);
 }
 
 void
@@ -382,10 +387,19 @@ intake_put(const RunRow *row, TimestampTz now)
 		intake_want_run(run_int64(row, RUN_COL_RUN_ID));
 }
 
+static void
+receive_news(const RunRow *row, void *arg)
+{
+	(*(int64 *) arg)++;
+	receive_run(row, NULL);
+}
+
 /* What the news name may have been deleted: forget it, then see what is there. */
 static void
 read_runs(const News *news)
 {
+	int64		count = 0;
+
 	if (news->count <= ready_count())
 	{
 		for (int64 id = news->id; id < news->id + news->count; id++)
@@ -398,7 +412,9 @@ read_runs(const News *news)
 	}
 	else
 		ready_remove_range(news->id, news->count);
-	run_store_read(news->id, news->count, receive_run, NULL);
+	run_store_read(news->id, news->count, receive_news, &count);
+	if (count < news->count)
+		dependencies_runs_gone(news->id, news->count);
 }
 
 typedef struct Refill
@@ -497,6 +513,7 @@ read_everything(void)
 	has_rescanned = true;
 	read_settings();
 	read_all_runs();
+	dependencies_want_all();
 	leader_forget_tasks();
 }
 

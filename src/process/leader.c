@@ -20,6 +20,7 @@
 
 #include "plan/agenda.h"
 #include "plan/ready.h"
+#include "process/dependencies.h"
 #include "process/dispatch.h"
 #include "process/fire.h"
 #include "process/history.h"
@@ -316,6 +317,7 @@ leader_turn(TimestampTz now)
 	next = DT_NOEND;
 	if (taskly_enabled && !was_paused)
 		next = fire_turn(now);
+	next = earlier(next, dependencies_sweep_turn(now));
 	return earlier(earlier(next, loading), history_turn(my_entry, now));
 }
 

@@ -91,6 +91,9 @@ history_store_insert(const RunRow *run, const RunEnd *end, int slot)
 	memset(row.nulls, true, sizeof(row.nulls));
 	memcpy(row.values, run->values, sizeof(run->values));
 	memcpy(row.nulls, run->nulls, sizeof(run->nulls));
+	/* It was waiting for other runs: nothing that is over is due at infinity. */
+	if (TIMESTAMP_IS_NOEND(run_time(run, RUN_COL_DUE_AT)))
+		set_value(&row, RUN_COL_DUE_AT, run->values[RUN_COL_SCHEDULED_FOR - 1]);
 	fill_end(&row, end, slot);
 
 	relation_writer_open(&writer, rel);

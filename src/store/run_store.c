@@ -30,6 +30,7 @@
 #define PENDING_RUN_ORDER	"pending_run_order"
 #define PENDING_RUN_OCCURRENCE	"pending_run_occurrence"
 #define PENDING_RUN_STARTED	"pending_run_started"
+#define PENDING_RUN_WAITING	"pending_run_waiting"
 
 /* Columns of the index pending_run_order. */
 enum
@@ -148,9 +149,20 @@ run_store_read_queue(int32 queue_id, TimestampTz after_due_at,
 	{
 		keys[1].sk_strategy = BTGreaterStrategyNumber;
 		fmgr_info(F_TIMESTAMPTZ_GT, &keys[1].sk_func);
-		read += scan_index(PENDING_RUN_ORDER, keys, 2, limit - read, receive, arg);
+		ScanKeyInit(&keys[2], ORDER_DUE_AT, BTLessStrategyNumber, F_TIMESTAMPTZ_LT,
+					TimestampTzGetDatum(DT_NOEND));
+		read += scan_index(PENDING_RUN_ORDER, keys, 3, limit - read, receive, arg);
 	}
 	return read;
+}
+
+int
+run_store_read_waiting(TimestampTz until, int limit, RunReceiver receive, void *arg)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
+	return scan_index(PENDING_RUN_WAITING, &key, 1, limit, receive, arg);
 }
 
 void
