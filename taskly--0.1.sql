@@ -148,7 +148,7 @@ CREATE TABLE taskly.task (
 	on_lost text NOT NULL DEFAULT 'retry' CHECK (on_lost OPERATOR(pg_catalog.=) ANY ('{retry,fail}'::pg_catalog.text[])),
 	on_failure text,
 	pause_after_failures integer CHECK (pause_after_failures OPERATOR(pg_catalog.>) 0),
-	after text[],
+	after bigint[] CHECK (after OPERATOR(pg_catalog.<>) '{}'),
 	calendar_id integer,
 	on_excluded text NOT NULL DEFAULT 'skip' CHECK (on_excluded OPERATOR(pg_catalog.=) ANY ('{skip,next,previous}'::pg_catalog.text[])),
 	anchor timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -176,6 +176,7 @@ ALTER SEQUENCE taskly.task_task_id_seq OWNED BY taskly.task.task_id;
 COMMENT ON TABLE taskly.task IS 'Definitions of tasks, with what scheduling remembers of each: last_fire, pause state, counts.';
 COMMENT ON COLUMN taskly.task.version IS 'grows with every change of the definition; processes compare it with what they hold';
 COMMENT ON COLUMN taskly.task.anchor IS 'origin of a fixed-rate schedule''s grid';
+COMMENT ON COLUMN taskly.task.after IS 'task_ids of the tasks that it comes after';
 COMMENT ON COLUMN taskly.task.last_fire IS 'latest occurrence that was turned into a run, skipped or given up; only moves forward';
 
 CREATE SEQUENCE taskly.run_run_id_seq;
@@ -346,7 +347,7 @@ CREATE FUNCTION taskly.schedule(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedule_v1';
-COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key.';
 
 CREATE FUNCTION taskly.define(
 	name text,
@@ -373,7 +374,7 @@ CREATE FUNCTION taskly.define(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_define_v1';
-COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key.';
 
 CREATE FUNCTION taskly.alter(
 	name text,
@@ -1000,6 +1001,11 @@ SELECT
 	t.on_lost,
 	t.on_failure,
 	t.pause_after_failures,
+	NULLIF(ARRAY(
+		SELECT a.name
+		FROM pg_catalog.unnest(t.after) WITH ORDINALITY AS i(task_id, n)
+			JOIN taskly.task a ON a.task_id OPERATOR(pg_catalog.=) i.task_id
+		ORDER BY i.n), '{}') AS after,
 	c.name AS calendar,
 	t.on_excluded,
 	t.last_run_id,
@@ -1059,6 +1065,7 @@ COMMENT ON COLUMN taskly.tasks.missed_limit IS 'with missed all: most occurrence
 COMMENT ON COLUMN taskly.tasks.on_lost IS 'what becomes of a run whose process vanished';
 COMMENT ON COLUMN taskly.tasks.on_failure IS 'task that is enqueued when a run ends badly';
 COMMENT ON COLUMN taskly.tasks.pause_after_failures IS 'consecutive failures that pause the task; NULL: none do';
+COMMENT ON COLUMN taskly.tasks.after IS 'names of the tasks that it comes after; NULL: none';
 COMMENT ON COLUMN taskly.tasks.calendar IS 'calendar of days off that the schedule minds';
 COMMENT ON COLUMN taskly.tasks.on_excluded IS 'what an occurrence on a day off does: skip, or move to the next or previous other day';
 COMMENT ON COLUMN taskly.tasks.last_run_id IS 'latest run that is over';
@@ -1646,6 +1653,33 @@ COMMENT ON COLUMN taskly.stats.lateness_p99 IS 'the same for 99 of 100';
 COMMENT ON COLUMN taskly.stats.deadline_misses IS 'runs that were not over at their deadline';
 COMMENT ON COLUMN taskly.stats.since IS 'end of the oldest attempt that is counted';
 
+CREATE FUNCTION taskly._run_graph(run_id bigint)
+RETURNS TABLE (run_id bigint, depth integer, place integer)
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'taskly_run_graph_v1';
+COMMENT ON FUNCTION taskly._run_graph(bigint) IS 'The runs that run_graph() shows, with their place in its order.';
+
+CREATE FUNCTION taskly.run_graph(run_id bigint)
+RETURNS TABLE (tree text, run_id bigint, task text, status text, depth integer, depends_on bigint[], scheduled_for timestamptz, started_at timestamptz, finished_at timestamptz, message text)
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+AS $$
+	SELECT
+		pg_catalog.repeat('   ', g.depth) OPERATOR(pg_catalog.||) COALESCE(r.task, 'run') OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) g.run_id::pg_catalog.text,
+		g.run_id,
+		r.task,
+		r.status,
+		g.depth,
+		r.depends_on,
+		r.scheduled_for,
+		r.started_at,
+		r.finished_at,
+		r.message
+	FROM taskly._run_graph($1) g
+		JOIN taskly.runs r ON r.run_id OPERATOR(pg_catalog.=) g.run_id
+	ORDER BY g.place
+$$;
+COMMENT ON FUNCTION taskly.run_graph(bigint) IS 'All runs that a run depends on or that depend on it, directly or through others, each once, as an indented tree: below the run that it depends on, and the deepest of them if there are several (depends_on names all). depth: the longest way to it from a run that depends on nothing, 0 for such a run. Shows what the reader may see in taskly.runs, at most the 10000 runs nearest to the given one. Errors: 42704 no such run, or not the reader''s; 22004 run_id is null.';
+
 GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues,
 	taskly.calendars, taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
 -- END views
@@ -1685,6 +1719,7 @@ $$;
 
 -- A name is looked up among the tasks of all owners that the caller may manage.
 CREATE INDEX task_name ON taskly.task (name);
+CREATE INDEX task_after ON taskly.task (task_id) WHERE after IS NOT NULL;
 
 CREATE FUNCTION taskly._rows_changed()
 RETURNS trigger

@@ -45,6 +45,7 @@ typedef enum ChangeResult
 	CHANGE_LOOK_AGAIN			/* it moved while we looked */
 } ChangeResult;
 
+typedef bool (*MayRetry) (const char *status);
 typedef ChangeResult (*RunChange) (int64 run_id, bool is_strict);
 
 PG_FUNCTION_INFO_V1(taskly_cancel_v1);
@@ -242,6 +243,12 @@ can_be_retried(const char *status)
 	return false;
 }
 
+static bool
+is_skipped(const char *status)
+{
+	return strcmp(status, run_status_name(RUN_SKIPPED)) == 0;
+}
+
 /* What a run needs to run again: its task or, without one, its queue. */
 static const char *
 missing_for_retry(const RunRow *row, int *max_attempts)
@@ -313,7 +320,7 @@ retry_finished(RunRow *row, bool is_strict)
  * snapshot taken after that sees the latest end of the run.
  */
 static ChangeResult
-retry_locked(int64 run_id, bool is_strict)
+retry_locked(int64 run_id, bool is_strict, MayRetry may_retry)
 {
 	ChangeResult result = CHANGE_NOT_POSSIBLE;
 	RunRow		row;
@@ -322,7 +329,7 @@ retry_locked(int64 run_id, bool is_strict)
 	if (run_presence_test(run_id))
 		return CHANGE_NOT_POSSIBLE;
 	push_newest_snapshot();
-	if (history_store_find(run_id, &row, &status) && can_be_retried(status))
+	if (history_store_find(run_id, &row, &status) && may_retry(status))
 		result = retry_finished(&row, is_strict);
 	pop_newest_snapshot();
 	return result;
@@ -332,20 +339,14 @@ retry_locked(int64 run_id, bool is_strict)
 static bool
 put_back_skipped(int64 run_id)
 {
-	ChangeResult result = CHANGE_NOT_POSSIBLE;
-	RunRow		row;
-	char	   *status;
+	ChangeResult result;
 
 	if (!dependency_lock_run(run_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("could not bring back run " INT64_FORMAT, run_id),
 				 errdetail("Another session is retrying it.")));
-	push_newest_snapshot();
-	if (history_store_find(run_id, &row, &status) &&
-		strcmp(status, run_status_name(RUN_SKIPPED)) == 0)
-		result = retry_locked(run_id, false);
-	pop_newest_snapshot();
+	result = retry_locked(run_id, false, is_skipped);
 	lock_release_run(run_id);
 	return result == CHANGE_DONE;
 }
@@ -365,7 +366,7 @@ retry_run(int64 run_id, bool is_strict)
 		return CHANGE_NOT_FOUND;
 	if (!can_be_retried(status) || !dependency_lock_run(run_id))
 		return CHANGE_NOT_POSSIBLE;
-	result = retry_locked(run_id, is_strict);
+	result = retry_locked(run_id, is_strict, can_be_retried);
 	lock_release_run(run_id);
 	if (result == CHANGE_DONE)
 		dependency_bring_back_children(run_id, put_back_skipped);

@@ -270,6 +270,16 @@ is_coming_back(const Parent *parent)
  * Children
  * ------------------------------------------------------------------------ */
 
+/* To be told after the transaction. */
+static void
+remember(Turn *turn, List **list, void *item)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(turn->context);
+
+	*list = lappend(*list, item);
+	MemoryContextSwitchTo(old_context);
+}
+
 static void
 release(Turn *turn, RunRow *row)
 {
@@ -284,7 +294,7 @@ release(Turn *turn, RunRow *row)
 	}
 	run_id = MemoryContextAlloc(turn->context, sizeof(int64));
 	*run_id = run_int64(row, RUN_COL_RUN_ID);
-	turn->released = lappend(turn->released, run_id);
+	remember(turn, &turn->released, run_id);
 }
 
 /* End a run that waits, without an attempt. */
@@ -312,7 +322,7 @@ end_waiting(Turn *turn, RunRow *row, RunEnd *end)
 	outcome->task_id = definition.task_id;
 	outcome->activity = -1;
 	outcome_fill(outcome, end);
-	turn->ended = lappend(turn->ended, outcome);
+	remember(turn, &turn->ended, outcome);
 }
 
 static char *
