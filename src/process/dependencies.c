@@ -21,26 +21,22 @@
  */
 #include "postgres.h"
 
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "exec/executor.h"
 #include "exec/outcome.h"
 #include "plan/id_ranges.h"
 #include "plan/throttle.h"
 #include "process/dependencies.h"
+#include "process/dependency_check.h"
 #include "process/intake.h"
 #include "process/outcomes.h"
 #include "server/clock.h"
 #include "server/database.h"
-#include "server/lock.h"
 #include "server/txn.h"
 #include "store/catalog.h"
 #include "store/dependency_store.h"
-#include "store/run_presence.h"
 #include "store/run_store.h"
-#include "store/task_store.h"
 
 /* Others are not to wait longer for a turn's work. */
 #define MAX_TURN_US			5000
@@ -78,20 +74,6 @@ static TimestampTz hold_until = DT_NOBEGIN;
 static bool is_sweeping = true;
 static int64 next_sweep_us = 0; /* monotonic */
 static int64 swept_up_to[2] = {0, 0};
-
-/* One turn's transaction, and what is to be done after it. */
-typedef struct Turn
-{
-	MemoryContext context;		/* lives longer than the transaction */
-	MemoryContext child_context;	/* reset for each child */
-	DependencyTable table;
-	HTAB	   *known;			/* of Parent: what has become of it */
-	int64		home_id;
-	TimestampTz now;
-	int64		stop_us;		/* monotonic */
-	List	   *released;		/* of int64 * */
-	List	   *ended;			/* of Outcome *: skipped and expired */
-} Turn;
 
 void
 dependencies_init(MemoryContext parent)
@@ -167,11 +149,19 @@ dependencies_runs_gone(int64 first, int64 count)
 		id_ranges_add(&parents, first, first + count - 1, false);
 }
 
+/* What the checks could not decide now. */
 static void
-look_again(Turn *turn, int64 run_id)
+look_again(const DependencyTurn *turn)
 {
-	id_ranges_add(&again, run_id, run_id, false);
-	again_at = Min(again_at, turn->now + LOCKED_RETRY_US);
+	ListCell   *cell;
+
+	foreach(cell, turn->undecided)
+	{
+		int64		run_id = *(int64 *) lfirst(cell);
+
+		id_ranges_add(&again, run_id, run_id, false);
+		again_at = Min(again_at, turn->now + LOCKED_RETRY_US);
+	}
 }
 
 static void
@@ -213,243 +203,18 @@ find_waiting(void)
 }
 
 /* ------------------------------------------------------------------------
- * Parents
+ * Walking
  * ------------------------------------------------------------------------ */
-
-static void
-make_known(Turn *turn)
-{
-	HASHCTL		control = {0};
-
-	control.keysize = sizeof(int64);
-	control.entrysize = sizeof(Parent);
-	control.hcxt = CurrentMemoryContext;
-	turn->known = hash_create("taskly parents", 64, &control,
-							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-/* Looked up once in a turn: one parent may have very many children. */
-static const Parent *
-find_parent(Turn *turn, int64 run_id)
-{
-	bool		found;
-	Parent	   *parent = hash_search(turn->known, &run_id, HASH_ENTER, &found);
-	MemoryContext old_context;
-
-	if (found)
-		return parent;
-	old_context = MemoryContextSwitchTo(turn->context);
-	dependency_find_parent(run_id, parent);
-	MemoryContextSwitchTo(old_context);
-	return parent;
-}
-
-/* Its worker has told it, and what has succeeded stays so. */
-static void
-know_success(Turn *turn, int64 run_id)
-{
-	bool		found;
-	Parent	   *parent = hash_search(turn->known, &run_id, HASH_ENTER, &found);
-
-	if (!found)
-		memset(parent, 0, sizeof(*parent));
-	parent->run_id = run_id;
-	parent->state = PARENT_ENDED;
-	parent->status = unconstify(char *, run_status_name(RUN_SUCCEEDED));
-}
-
-/* Is a parent that has failed, or will it in a moment be, put back by a session? */
-static bool
-is_coming_back(const Parent *parent)
-{
-	return parent->state == PARENT_ENDED &&
-		(!lock_try_run(parent->run_id) || run_presence_test(parent->run_id));
-}
-
-/* ------------------------------------------------------------------------
- * Children
- * ------------------------------------------------------------------------ */
-
-/* To be told after the transaction. */
-static void
-remember(Turn *turn, List **list, void *item)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(turn->context);
-
-	*list = lappend(*list, item);
-	MemoryContextSwitchTo(old_context);
-}
-
-static void
-release(Turn *turn, RunRow *row)
-{
-	int64	   *run_id;
-
-	run_row_set(row, RUN_COL_DUE_AT,
-				TimestampTzGetDatum(Max(run_time(row, RUN_COL_SCHEDULED_FOR), turn->now)));
-	if (run_store_update(row) != CLAIM_OK)
-	{
-		look_again(turn, run_int64(row, RUN_COL_RUN_ID));
-		return;
-	}
-	run_id = MemoryContextAlloc(turn->context, sizeof(int64));
-	*run_id = run_int64(row, RUN_COL_RUN_ID);
-	remember(turn, &turn->released, run_id);
-}
-
-/* End a run that waits, without an attempt. */
-static void
-end_waiting(Turn *turn, RunRow *row, RunEnd *end)
-{
-	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
-	RunDefinition definition;
-	Outcome    *outcome;
-
-	if (run_store_lock(run_id, &row->ctid, row) != CLAIM_OK ||
-		!TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)))
-	{
-		look_again(turn, run_id);
-		return;
-	}
-	if (!definition_load(row, &definition))
-		definition.max_attempts = 1;
-	end->pid = 0;
-	run_end_finish(end);
-	if (outcome_record(row, &definition, end, 1) != CLAIM_OK)
-		elog(ERROR, "could not end run " INT64_FORMAT, run_id);
-	outcome = MemoryContextAllocZero(turn->context, sizeof(Outcome));
-	outcome->run_id = run_id;
-	outcome->task_id = definition.task_id;
-	outcome->activity = -1;
-	outcome_fill(outcome, end);
-	remember(turn, &turn->ended, outcome);
-}
-
-static char *
-describe_failure(const Parent *parent)
-{
-	TaskRow		task;
-
-	if (parent->state == PARENT_GONE)
-		return psprintf("run " INT64_FORMAT ", which the run depends on, does not exist any more",
-						parent->run_id);
-	if (parent->task_id != 0 && task_store_read(parent->task_id, &task))
-		return psprintf("run " INT64_FORMAT " of task \"%s\", which the run depends on, has ended as %s",
-						parent->run_id, task.name, parent->status);
-	return psprintf("run " INT64_FORMAT ", which the run depends on, has ended as %s",
-					parent->run_id, parent->status);
-}
-
-static char *
-advise(int64 run_id, const Parent *parent)
-{
-	if (parent->state == PARENT_GONE)
-		return "taskly.retry() runs it without that run.";
-	if (strcmp(parent->status, run_status_name(RUN_SKIPPED)) == 0)
-		return psprintf("taskly.run_graph(" INT64_FORMAT ") shows which run has failed; to retry that one brings back all.",
-						run_id);
-	return psprintf("taskly.retry(" INT64_FORMAT ") brings both back.", parent->run_id);
-}
-
-static void
-skip(Turn *turn, RunRow *row, const Parent *parent)
-{
-	RunEnd		end;
-
-	if (is_coming_back(parent))
-	{
-		look_again(turn, run_int64(row, RUN_COL_RUN_ID));
-		return;
-	}
-	run_end_init(&end, RUN_SKIPPED);
-	end.message = describe_failure(parent);
-	end.hint = advise(run_int64(row, RUN_COL_RUN_ID), parent);
-	end_waiting(turn, row, &end);
-}
-
-/* What is found out about a child. */
-typedef struct ChildCheck
-{
-	Turn	   *turn;
-	bool		waits;
-	const Parent *failed;
-	List	   *to_mark;		/* of DependencyRow *: satisfied just now */
-} ChildCheck;
-
-static bool
-receive_parent(const DependencyRow *row, void *arg)
-{
-	ChildCheck *check = arg;
-	const Parent *parent;
-	DependencyRow *copy;
-
-	if (row->parent_status != NULL)
-		return true;
-	parent = find_parent(check->turn, row->parent_id);
-	switch (dependency_judge(row, parent))
-	{
-		case DEPENDENCY_WAITS:
-			check->waits = true;
-			break;
-		case DEPENDENCY_FAILED:
-			check->failed = parent;
-			return false;
-		case DEPENDENCY_SATISFIED:
-			copy = palloc(sizeof(DependencyRow));
-			*copy = *row;
-			check->to_mark = lappend(check->to_mark, copy);
-			break;
-	}
-	return true;
-}
-
-/* It waits on: what has ended may be gone from history when the others have. */
-static void
-mark_satisfied(Turn *turn, const ChildCheck *check)
-{
-	ListCell   *cell;
-
-	foreach(cell, check->to_mark)
-	{
-		const DependencyRow *row = lfirst(cell);
-		const Parent *parent = find_parent(turn, row->parent_id);
-
-		dependency_mark(&turn->table, row, parent->state == PARENT_ENDED ? parent->status : "ended");
-	}
-}
-
-static void
-check_child(Turn *turn, int64 run_id)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(turn->child_context);
-	ChildCheck	check = {turn};
-	RunRow		row;
-
-	if (run_store_get(run_id, NULL, &row) == CLAIM_OK &&
-		TIMESTAMP_IS_NOEND(run_time(&row, RUN_COL_DUE_AT)) &&
-		run_int64(&row, RUN_COL_HOME_ID) == turn->home_id)
-	{
-		dependency_read_parents(&turn->table, run_id, receive_parent, &check);
-		if (check.failed != NULL)
-			skip(turn, &row, check.failed);
-		else if (check.waits)
-			mark_satisfied(turn, &check);
-		else
-			release(turn, &row);
-	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(turn->child_context);
-}
 
 /* The next row; false: time is over. */
 static bool
 receive_child_of(const DependencyRow *row, void *arg)
 {
-	Turn	   *turn = arg;
+	DependencyTurn *turn = arg;
 
 	if (id_ranges_first(&parents)->flag)
-		know_success(turn, row->parent_id);
-	check_child(turn, row->run_id);
+		dependency_know_success(turn, row->parent_id);
+	dependency_check_child(turn, row->run_id);
 	parents_after[0] = row->parent_id;
 	parents_after[1] = row->run_id;
 	return taskly_monotonic_us() < turn->stop_us;
@@ -458,11 +223,11 @@ receive_child_of(const DependencyRow *row, void *arg)
 static bool
 receive_child(const DependencyRow *row, void *arg)
 {
-	Turn	   *turn = arg;
+	DependencyTurn *turn = arg;
 
 	/* All of its parents are looked at together. */
 	if (row->run_id != children_after[0])
-		check_child(turn, row->run_id);
+		dependency_check_child(turn, row->run_id);
 	children_after[0] = row->run_id;
 	children_after[1] = row->parent_id;
 	return taskly_monotonic_us() < turn->stop_us;
@@ -473,7 +238,7 @@ typedef bool (*ReadRange) (DependencyTable *table, const DependencyRange *range,
 
 /* Go through a list of ranges as far as time allows. */
 static void
-look_at(Turn *turn, IdRanges *list, int64 after[2], ReadRange read, DependencyReceiver receive)
+look_at(DependencyTurn *turn, IdRanges *list, int64 after[2], ReadRange read, DependencyReceiver receive)
 {
 	while (!id_ranges_is_empty(list) && taskly_monotonic_us() < turn->stop_us)
 	{
@@ -494,7 +259,7 @@ look_at(Turn *turn, IdRanges *list, int64 after[2], ReadRange read, DependencyRe
 static void
 receive_expired(const RunRow *row, void *arg)
 {
-	Turn	   *turn = arg;
+	DependencyTurn *turn = arg;
 	RunRow		copy = *row;
 	RunEnd		end;
 
@@ -504,7 +269,7 @@ receive_expired(const RunRow *row, void *arg)
 	end.sqlstate = "57014";
 	end.message = "deadline passed before the start";
 	end.detail = "The run was waiting for other runs.";
-	end_waiting(turn, &copy, &end);
+	dependency_end_waiting(turn, &copy, &end);
 }
 
 static void
@@ -515,7 +280,7 @@ receive_deadline(const RunRow *row, void *arg)
 
 /* When rows are due that are another home's, or locked, the others wait a little. */
 static void
-expire(Turn *turn)
+expire(DependencyTurn *turn)
 {
 	int			ended = list_length(turn->ended);
 	int			count;
@@ -526,7 +291,8 @@ expire(Turn *turn)
 	if (list_length(turn->ended) > ended)
 		next_deadline = turn->now;
 	else if (count > 0)
-		next_deadline = turn->now + ERROR_RETRY_US;
+		next_deadline = turn->now +
+			(turn->undecided != NIL ? LOCKED_RETRY_US : ERROR_RETRY_US);
 	else
 	{
 		next_deadline = DT_NOEND;
@@ -552,7 +318,7 @@ forget_all(void)
 }
 
 static void
-work(Turn *turn)
+work(DependencyTurn *turn)
 {
 	/* Parked: who adopts the runs tells it, and then all is read. */
 	if (!catalog_home_id(&turn->home_id))
@@ -561,20 +327,17 @@ work(Turn *turn)
 		next_deadline = DT_NOEND;
 		return;
 	}
-	make_known(turn);
-	turn->child_context = AllocSetContextCreate(CurrentMemoryContext, "taskly child",
-												ALLOCSET_DEFAULT_SIZES);
-	dependency_table_open(&turn->table, true);
+	dependency_turn_begin(turn);
 	take_up_again(turn->now);
 	find_waiting();
 	look_at(turn, &parents, parents_after, dependency_read_by_parent, receive_child_of);
 	look_at(turn, &children, children_after, dependency_read_by_run, receive_child);
 	expire(turn);
-	dependency_table_close(&turn->table);
+	dependency_turn_end(turn);
 }
 
 static bool
-work_in_transaction(Turn *turn)
+work_in_transaction(DependencyTurn *turn)
 {
 	volatile bool ok = true;
 
@@ -599,7 +362,7 @@ work_in_transaction(Turn *turn)
 
 /* After the commit: what was released is read as any other run, what has ended has children. */
 static void
-tell(const Turn *turn)
+tell(const DependencyTurn *turn)
 {
 	ListCell   *cell;
 
@@ -607,6 +370,7 @@ tell(const Turn *turn)
 		intake_want_run(*(int64 *) lfirst(cell));
 	foreach(cell, turn->ended)
 		outcomes_count(lfirst(cell));
+	look_again(turn);
 	if (turn->ended != NIL)
 		database_tell_finished();
 }
@@ -626,7 +390,7 @@ next_turn_at(TimestampTz now)
 TimestampTz
 dependencies_turn(TimestampTz now)
 {
-	Turn		turn = {0};
+	DependencyTurn turn = {0};
 
 	if (next_turn_at(now) > now)
 		return next_turn_at(now);
