@@ -53,10 +53,9 @@ make_room(IdRanges *ranges)
 void
 id_ranges_add(IdRanges *ranges, int64 first, int64 last, bool flag)
 {
-	IdRange    *end = ranges->items + ranges->count - 1;
+	IdRange    *end = id_ranges_is_empty(ranges) ? NULL : &ranges->items[ranges->count - 1];
 
-	if (!id_ranges_is_empty(ranges) && end->flag == flag &&
-		first >= end->first && first <= end->last + 1)
+	if (end != NULL && end->flag == flag && first >= end->first && first <= end->last + 1)
 	{
 		end->last = Max(end->last, last);
 		return;

@@ -44,8 +44,8 @@ task_graph_has_children(const TaskGraph *graph, int64 task_id)
 
 /*
  * All that come after a task, directly or through others, in the current memory
- * context: each behind all that it comes after itself. Those in a cycle are left
- * out.
+ * context: each behind all that it comes after itself. Those in a cycle of which
+ * the task is no part are left out.
  */
 extern IdList task_graph_descendants(const TaskGraph *graph, int64 task_id);
 

@@ -33,7 +33,7 @@ my $calendars = q{
 my $waiting = q{
 	SELECT string_agg(to_jsonb(p)::text, E'\n' ORDER BY p.run_id)
 	FROM (SELECT run_id, task_id, due_at, owner, args, command, deadline_at, attempt
-		FROM taskly.pending_run WHERE due_at > now() + interval '1 hour') p};
+		FROM taskly.pending_run WHERE due_at > now() + interval '1 hour' AND source <> 'schedule') p};
 
 # Of the runs that are not a matter of now.
 my $dependencies = q{
