@@ -74,7 +74,7 @@ static const OptionInfo options[TASK_OPTIONS] = {
 	[TASK_ON_FAILURE] = {"on_failure", OPTION_TEXT, AT(row.on_failure), false, true},
 	[TASK_PAUSE_AFTER_FAILURES] = {"pause_after_failures", OPTION_INT,
 	AT(row.pause_after_failures), false, true, NULL, 0},
-	[TASK_AFTER] = {"after", OPTION_UNSUPPORTED},
+	[TASK_AFTER] = {"after", OPTION_VARLENA, AT(after), false, true},
 	[TASK_CALENDAR] = {"calendar", OPTION_TEXT, AT(calendar), true, true},
 	[TASK_ON_EXCLUDED] = {"on_excluded", OPTION_TEXT, AT(row.on_excluded), true, true, "skip"},
 	[TASK_OWNER] = {"owner", OPTION_ROLE, AT(row.owner), false, false},

@@ -24,6 +24,7 @@
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
 #include "process/alarm.h"
+#include "process/dependencies.h"
 #include "process/dispatch.h"
 #include "process/intake.h"
 #include "process/leader.h"
@@ -69,6 +70,7 @@ init_scheduler(int entry)
 	task_plan_init(TopMemoryContext);
 	ready_init(TopMemoryContext, taskly_ready_limit);
 	intake_init(entry);
+	dependencies_init(TopMemoryContext);
 	leader_init(entry);
 	pool_init(entry);
 }
@@ -204,6 +206,7 @@ scheduler_turn(TimestampTz now)
 	next = earlier(next, recovery_turn());
 	intake_read(now);
 	leave_if_orphaned();
+	next = earlier(next, dependencies_turn(now));
 	next = earlier(next, leader_turn(now));
 	next = earlier(next, ready_advance(now));
 	next = earlier(next, expire_turn(now));
