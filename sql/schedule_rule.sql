@@ -1,5 +1,8 @@
 -- Calendar rules, in PostgreSQL's own time zones.
 \set ON_ERROR_STOP 0
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS taskly;
+RESET client_min_messages;
 SET timezone = 'America/New_York';
 
 -- Every last Friday, across a change of clocks, in the zone of the call, and in its own.

@@ -69,6 +69,14 @@ SELECT key, scheduled, depending FROM taskly.keys WHERE queue = 'views_side' AND
 -- Why nothing starts
 CREATE FUNCTION pg_temp.reason() RETURNS text LANGUAGE sql AS $$ SELECT reason FROM taskly.queues WHERE name = 'views_side' $$;
 UPDATE taskly.home SET paused_at = NULL;
+DO $$
+BEGIN
+	FOR i IN 1 .. 6000 LOOP
+		EXIT WHEN (SELECT state NOT IN ('none', 'starting') FROM taskly.leader);
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END
+$$;
 SELECT pg_temp.reason() AS one_is_free;
 SELECT taskly.pause_key('views_side', 'one'), pg_temp.reason() AS paused_and_blocked;
 DELETE FROM taskly.key_block;

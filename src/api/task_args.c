@@ -27,8 +27,7 @@ typedef enum OptionType
 	OPTION_INTERVAL,			/* Interval *, NULL */
 	OPTION_VARLENA,				/* Datum, 0 */
 	OPTION_ATOMIC,				/* AtomicChoice, ATOMIC_AUTO */
-	OPTION_ROLE,				/* Oid, the caller */
-	OPTION_UNSUPPORTED
+	OPTION_ROLE					/* Oid, the caller */
 } OptionType;
 
 typedef struct OptionInfo
@@ -125,8 +124,6 @@ set_default(TaskDraft *draft, TaskOption option)
 		case OPTION_ROLE:
 			*(Oid *) field = GetUserId();
 			break;
-		case OPTION_UNSUPPORTED:
-			break;
 	}
 }
 
@@ -162,8 +159,6 @@ set_value(TaskDraft *draft, TaskOption option, Datum value)
 		case OPTION_ROLE:
 			*(Oid *) field = DatumGetObjectId(value);
 			break;
-		case OPTION_UNSUPPORTED:
-			refuse_unsupported(info->name, NULL);
 	}
 }
 
@@ -233,8 +228,6 @@ find_option(const char *name)
 	{
 		if (strcmp(name, options[i].name) != 0)
 			continue;
-		if (options[i].type == OPTION_UNSUPPORTED)
-			refuse_unsupported(name, NULL);
 		if (options[i].has_default)
 			return (TaskOption) i;
 	}

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "plan/choice.h"
+#include "plan/role_plan.h"
 
 /* Runs shorter than this may be put several ahead, up to so much work. */
 #define SHORT_RUN_US		1000
@@ -74,7 +75,8 @@ pick_line(Oid role, int worker)
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
 
 		if (line->is_shell != is_shell || (!is_shell && line->owner != role) ||
-			!line_is_open_for(line, worker))
+			!line_is_open_for(line, worker) ||
+			(is_shell && role_plan_room(line->owner) == 0))
 			continue;
 		if (best == NULL || goes_before(line, best))
 			best = line;
@@ -116,10 +118,14 @@ limit_ahead(const RunEntry *entry, int64 expected_us)
 bool
 choice_next(const WorkerLoad *worker, Choice *choice)
 {
-	ReadyLine  *line = pick_line(worker->role, worker->index);
+	ReadyLine  *line;
 	RunEntry   *entry;
 	int64		expected_us;
 
+	/* A role that has its share of workers busy goes on with those only. */
+	if (OidIsValid(worker->role) && worker->count == 0 && role_plan_room(worker->role) == 0)
+		return false;
+	line = pick_line(worker->role, worker->index);
 	if (line == NULL)
 		return false;
 	choice->line = line;
@@ -140,6 +146,14 @@ choice_next(const WorkerLoad *worker, Choice *choice)
 		worker->count < limit_ahead(entry, expected_us);
 }
 
+/* The supervisor runs all that it holds at once. */
+static void
+count_in_hand(WorkerLoad *worker, Oid owner)
+{
+	if (worker->count++ == 0 || !OidIsValid(worker->role))
+		role_plan_start(owner);
+}
+
 void
 choice_take(WorkerLoad *worker, const Choice *choice, TimestampTz now)
 {
@@ -147,7 +161,7 @@ choice_take(WorkerLoad *worker, const Choice *choice, TimestampTz now)
 
 	choice->line->last_pick = ++picks;
 	ready_take(choice->entry, worker->index, choice->expected_us, now);
-	worker->count++;
+	count_in_hand(worker, choice->entry->owner);
 	if (choice->blocks_worker)
 		worker->holds_slow_run = true;
 }
@@ -159,7 +173,7 @@ choice_adopt(WorkerLoad *worker, RunEntry *entry, TimestampTz now)
 
 	ready_seize_turn(entry);
 	ready_take(entry, worker->index, plan ? plan->average_us : 0, now);
-	worker->count++;
+	count_in_hand(worker, entry->owner);
 }
 
 void
@@ -167,6 +181,8 @@ choice_release(WorkerLoad *worker, RunEntry *entry, int64 used_us)
 {
 	if (--worker->count == 0)
 		worker->holds_slow_run = false;
+	if (worker->count == 0 || !OidIsValid(worker->role))
+		role_plan_end(entry->owner);
 	ready_release(entry, worker->index, used_us);
 }
 
@@ -250,7 +266,7 @@ needs_another_worker(Oid role, int workers, int starting)
 	int64		work_us;
 	int64		count = backlog_of(role, &work_us);
 
-	if (count <= starting)
+	if (count <= starting || role_plan_room(role) <= starting)
 		return false;
 	return workers == 0 ||
 		work_us > (int64) workers * BACKLOG_WORTH_A_WORKER_US;

@@ -21,6 +21,7 @@
 #include "plan/crew.h"
 #include "plan/overlap.h"
 #include "plan/ready.h"
+#include "plan/role_plan.h"
 #include "plan/simulation.h"
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
@@ -59,6 +60,7 @@ simulation_begin(MemoryContext context, int workers, int shell_runs)
 	task_plan_init(context);
 	/* Nothing is ever evicted. */
 	ready_init(context, INT_MAX);
+	role_plan_init(context);
 	agenda_init(context, 0);
 }
 

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "plan/ready.h"
+#include "plan/role_plan.h"
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
 #include "process/dependencies.h"
@@ -32,13 +33,17 @@
 #include "store/catalog.h"
 #include "store/home_store.h"
 #include "store/queue_key_store.h"
+#include "store/quota_store.h"
 #include "store/queue_store.h"
 #include "store/run_store.h"
 #include "store/task_store.h"
+#include "store/task_timetable.h"
 
 #define NEWS_AT_ONCE	512
 /* Keys whose runs are read on in one reading. */
 #define KEYS_AT_ONCE	256
+/* A task's period is asked for by queues of one algorithm only. */
+#define PERIOD_UNKNOWN	(-1)
 
 /* What is to be read in the next transaction. */
 typedef struct Wanted
@@ -206,6 +211,12 @@ receive_key(const QueueKeyRow *key, void *arg)
 }
 
 static void
+receive_quota(const QuotaRow *quota, void *arg)
+{
+	role_plan_set(quota->role, quota->max_running);
+}
+
+static void
 read_queues(void)
 {
 	throttle_begin_reload();
@@ -214,6 +225,8 @@ read_queues(void)
 	key_plan_begin_reload();
 	queue_key_store_read_all(receive_key, NULL);
 	key_plan_end_reload(refresh_key);
+	role_plan_begin_reload();
+	quota_store_read_all(receive_quota, NULL);
 }
 
 static void
@@ -259,6 +272,25 @@ intake_is_orphaned(void)
  * Tasks
  * ------------------------------------------------------------------------ */
 
+static bool
+is_by_period(const QueuePlan *queue)
+{
+	return queue != NULL && queue->settings.algorithm == QUEUE_RATE_MONOTONIC;
+}
+
+/* Found by walking through occurrences, so only where it matters. */
+static int64
+period_of(const TaskRow *task)
+{
+	Timetable	timetable;
+	ScheduleError error;
+
+	if (!is_by_period(throttle_find(task->queue_id)))
+		return PERIOD_UNKNOWN;
+	return task->schedule != NULL && task_timetable(task, NULL, &timetable, &error) ?
+		timetable_shortest_gap(&timetable) : 0;
+}
+
 static TaskPlan *
 remember_task(const TaskRow *task)
 {
@@ -267,6 +299,8 @@ remember_task(const TaskRow *task)
 		.is_paused = task->is_paused,
 		.is_shell = task->kind == RUN_KIND_SHELL,
 		.is_serial = task_overlap(task) != OVERLAP_ALLOW,
+		.max_running = task->max_running,
+		.period_us = period_of(task),
 		.pause_after_failures = task->pause_after_failures,
 		.consecutive_failures = task->consecutive_failures
 	};
@@ -297,14 +331,21 @@ read_task(int64 task_id)
 	leader_task_changed(&task, reading_at);
 }
 
-/* What is known of a run's task, read when it is not known yet. */
+/* Its queue may have become one that asks for periods. */
+static bool
+is_known(const TaskPlan *plan, const QueuePlan *queue)
+{
+	return plan != NULL && (plan->period_us != PERIOD_UNKNOWN || !is_by_period(queue));
+}
+
+/* What is known of a run's task, read when it is not known yet; queue may be NULL. */
 static TaskPlan *
-plan_of(int64 task_id)
+plan_of(int64 task_id, const QueuePlan *queue)
 {
 	TaskPlan   *plan = task_plan_find(task_id);
 	TaskRow		task;
 
-	if (plan == NULL && task_store_read(task_id, &task))
+	if (!is_known(plan, queue) && task_store_read(task_id, &task))
 		plan = remember_task(&task);
 	return plan;
 }
@@ -313,7 +354,7 @@ void
 intake_learn_task(int64 task_id)
 {
 	txn_begin("taskly: read task");
-	(void) plan_of(task_id);
+	(void) plan_of(task_id, NULL);
 	txn_commit();
 }
 
@@ -329,13 +370,13 @@ owner_exists(Oid owner)
 }
 
 static bool
-is_shell_run(const RunRow *row, int64 task_id)
+is_shell_run(const RunRow *row, int64 task_id, const QueuePlan *queue)
 {
 	TaskPlan   *plan;
 
 	if (task_id == 0)
 		return strcmp(run_row_text(row, RUN_COL_KIND), "shell") == 0;
-	plan = plan_of(task_id);
+	plan = plan_of(task_id, queue);
 	return plan != NULL && plan->is_shell;
 }
 
@@ -398,7 +439,7 @@ put_run(const RunRow *row, QueuePlan *queue)
 	run.key = run_is_null(row, RUN_COL_KEY) ? NULL : run_row_text(row, RUN_COL_KEY);
 	run.priority = run_int32(row, RUN_COL_PRIORITY);
 	run.owner = run_oid(row, RUN_COL_OWNER);
-	run.is_shell = is_shell_run(row, run.task_id);
+	run.is_shell = is_shell_run(row, run.task_id, queue);
 	run.is_suspect = run_int32(row, RUN_COL_CRASHES) > 0;
 	run.is_serial = is_serial_run(row, run.task_id);
 	run.is_retry = run_int32(row, RUN_COL_ATTEMPT) > 0 ||
@@ -434,7 +475,7 @@ intake_put(const RunRow *row, TimestampTz now)
 	QueuePlan  *queue = throttle_find(run_int32(row, RUN_COL_QUEUE_ID));
 
 	reading_at = now;
-	if (queue != NULL && task_plan_find(run_int64(row, RUN_COL_TASK_ID)) != NULL)
+	if (queue != NULL && is_known(task_plan_find(run_int64(row, RUN_COL_TASK_ID)), queue))
 		put_run(row, queue);
 	else
 		intake_want_run(run_int64(row, RUN_COL_RUN_ID));

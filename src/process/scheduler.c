@@ -21,6 +21,7 @@
 
 #include "plan/agenda.h"
 #include "plan/ready.h"
+#include "plan/role_plan.h"
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
 #include "process/alarm.h"
@@ -68,6 +69,7 @@ init_scheduler(int entry)
 	alarm_init();
 	throttle_init(TopMemoryContext);
 	task_plan_init(TopMemoryContext);
+	role_plan_init(TopMemoryContext);
 	ready_init(TopMemoryContext, taskly_ready_limit);
 	intake_init(entry);
 	dependencies_init(TopMemoryContext);

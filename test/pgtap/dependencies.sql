@@ -186,6 +186,77 @@ SELECT count(taskly.enqueue('nothing', depends_on => ARRAY[:p], depends_when => 
 SELECT ok(taskly.cancel(:p), 'the parent of 20,000 others is cancelled');
 SELECT ok(poll($$SELECT count(*) = 20000 FROM taskly.runs WHERE task = 'nothing' AND status = 'succeeded'$$, 60), 'they run');
 
+-- Many at once: cancelled, retried, dropped with their queue
+SELECT taskly.create_queue('pgtap many') > 0 AS has_id;
+SELECT taskly.define('later', 'SELECT 1', queue => 'pgtap many') AS id \gset
+BEGIN;
+SELECT array_agg(taskly.enqueue('later', run_at => now() + '1 day')) AS parents FROM generate_series(1, 1500) \gset
+SELECT array_agg(taskly.enqueue('writes', '"many"', depends_on => ARRAY[p])) AS children FROM unnest(:'parents'::bigint[]) p \gset
+COMMIT;
+SELECT is(taskly.cancel(:'parents'::bigint[]), 1500::bigint, 'many parents are cancelled');
+SELECT ok(poll(format($$SELECT count(*) = 1500 FROM taskly.runs WHERE run_id = ANY (%L) AND status = 'skipped'$$, :'children')), 'each child is skipped');
+TRUNCATE effect;
+SELECT is(taskly.retry(:'parents'::bigint[] || :'children'::bigint[]), 1500::bigint, 'all are retried: parents by themselves, children with them');
+SELECT ok(poll('SELECT count(*) = 1500 FROM effect'), 'and all run');
+SELECT ok(bool_and(status = 'succeeded'), 'parents, too') FROM taskly.runs WHERE run_id = ANY (:'parents'::bigint[]);
+BEGIN;
+SELECT taskly.enqueue('later', run_at => now() + '1 day') AS p \gset
+SELECT taskly.enqueue('later', depends_on => ARRAY[:p]) AS inside \gset
+SELECT taskly.enqueue('writes', '"outside"', depends_on => ARRAY[:inside]) AS outside \gset
+COMMIT;
+SELECT is(taskly.retry(ARRAY[:inside, :outside]::bigint[]), 0::bigint, 'those that wait for others cannot be hurried');
+SELECT ok(taskly.drop_queue('pgtap many', cascade => true), 'a queue is dropped with what waits in it');
+SELECT is(ends(:outside), 'skipped', 'a child in another queue is skipped');
+SELECT ok(status = 'cancelled' AND due_at = scheduled_for, 'one in the queue is cancelled') FROM taskly.runs WHERE run_id = :inside;
+
+-- Children that were cancelled with their parent: it goes first
+BEGIN;
+SELECT taskly.enqueue('writes', '"p"', run_at => now() + '1 day') AS p \gset
+SELECT taskly.enqueue('writes', '"c"', depends_on => ARRAY[:p]) AS c \gset
+COMMIT;
+SELECT is(taskly.cancel(ARRAY[:p, :c]::bigint[]), 2::bigint, 'a parent and its child are cancelled');
+TRUNCATE effect;
+SELECT is(taskly.retry(ARRAY[:p, :c]::bigint[]), 2::bigint, 'and retried');
+SELECT is(ends(:c), 'succeeded', 'both run');
+SELECT is(effects(), 'p c', 'one after the other');
+
+-- Queues that keep nothing keep the end of a parent
+SELECT taskly.create_queue('pgtap forgets', keep => 'none') > 0 AS has_id;
+SELECT taskly.create_queue('pgtap shares', keep => 'none', batch => 10) > 0 AS has_id;
+SELECT taskly.define('forgotten', 'SELECT 1', queue => 'pgtap forgets') AS id \gset
+SELECT taskly.define('shared', 'SELECT 1', queue => 'pgtap shares') AS id \gset
+SELECT taskly.define('fails', 'SELECT 1/0', queue => 'pgtap forgets') AS id \gset
+BEGIN;
+SELECT taskly.enqueue('forgotten') AS f1 \gset
+SELECT taskly.enqueue('forgotten') AS alone \gset
+SELECT taskly.enqueue('forgotten', depends_on => ARRAY[:f1]) AS f2 \gset
+SELECT count(taskly.enqueue('shared')) AS n FROM generate_series(1, 20) \gset
+SELECT array_agg(taskly.enqueue('shared')) AS shared FROM generate_series(1, 20) \gset
+SELECT taskly.enqueue('fails') AS f3 \gset
+SELECT taskly.enqueue('writes', '"never"', depends_on => ARRAY[:f3]) AS f4 \gset
+SELECT taskly.enqueue('writes', '"all"', depends_on => ARRAY[:f2] || :'shared'::bigint[]) AS last \gset
+COMMIT;
+SELECT is(ends(:last), 'succeeded', 'children of runs that are not kept run');
+SELECT is(ends(:f4), 'skipped', 'or are skipped');
+SELECT ok(poll($$SELECT count(*) = 0 FROM taskly.runs WHERE task IN ('shared', 'forgotten') AND finished_at IS NULL$$), 'all end');
+SELECT is(count(*), 20::bigint, 'runs of batches that have children are kept, others are not') FROM taskly.runs WHERE task = 'shared';
+SELECT results_eq($$SELECT run_id FROM taskly.runs WHERE task = 'forgotten' ORDER BY 1$$,
+	format('VALUES (%s::bigint), (%s)', :f1, :f2), 'so are single ones');
+
+-- Unique keys
+SELECT taskly.enqueue('writes', '"u"', unique_key => 'u', run_at => now() + '1 day') AS u \gset
+SELECT is(taskly.enqueue('writes', unique_key => 'u', depends_on => ARRAY[:last]), :u::bigint, 'a run that stays does not depend on what another was to');
+SELECT is(depends_on, NULL, 'but on nothing') FROM taskly.runs WHERE run_id = :u;
+SELECT throws_ok(format('SELECT taskly.enqueue(%L, unique_key => %L, on_conflict => %L, depends_on => %L)', 'writes', 'u', c, ARRAY[:last]), '22023',
+	'depends_on cannot be used with this on_conflict', c || ' and depends_on are refused') FROM unnest('{replace,postpone}'::text[]) c;
+SELECT throws_ok(format('SELECT taskly.submit(%L, unique_key => %L, on_conflict => %L, depends_on => %L)', 'SELECT 1', 'u', 'replace', ARRAY[:last]), '22023',
+	'depends_on cannot be used with this on_conflict', 'by submit, too');
+SELECT taskly.enqueue('writes', '"v"', unique_key => 'v', depends_on => ARRAY[:u]) AS v \gset
+SELECT is(taskly.enqueue('writes', '"w"', unique_key => 'v', on_conflict => 'replace'), :v::bigint, 'one that waits for another is replaced');
+SELECT is(status || ' ' || depends_on::text, format('waiting {%s}', :u), 'and waits on') FROM taskly.runs WHERE run_id = :v;
+SELECT ok(taskly.cancel(:u), 'its parent is cancelled');
+SELECT is(ends(:v), 'skipped', 'it is skipped');
+
 -- Tasks after tasks: the same instants
 TRUNCATE effect;
 BEGIN;

@@ -82,7 +82,7 @@ SELECT taskly.alter_queue('strict', block_key_on_failure => true) > 0 AS has_id;
 SELECT is(blocked_by('d'), NULL, 'and when it has them again, the old ones are gone');
 
 -- Another algorithm under a backlog: nothing is lost, and nothing runs twice.
-\set algorithms '{fifo,priority}'
+\set algorithms '{fifo,priority,fair,rate_monotonic,edf}'
 CREATE TABLE effect (what text);
 SELECT taskly.create_queue('changing') > 0 AS has_id;
 SELECT taskly.define('note', 'INSERT INTO effect SELECT $1 ->> 0', queue => 'changing') > 0 AS has_id;

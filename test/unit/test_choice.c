@@ -15,6 +15,7 @@
 
 #include "fake_backend.h"
 #include "plan/choice.h"
+#include "plan/role_plan.h"
 #include "queue_plan.h"
 #include "tap.h"
 
@@ -452,6 +453,7 @@ main(void)
 {
 	throttle_init(TopMemoryContext);
 	task_plan_init(TopMemoryContext);
+	role_plan_init(TopMemoryContext);
 	ready_init(TopMemoryContext, 100000);
 	test_turns();
 	test_limits();

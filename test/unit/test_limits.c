@@ -13,6 +13,7 @@
 
 #include "fake_backend.h"
 #include "plan/choice.h"
+#include "plan/role_plan.h"
 #include "tap.h"
 
 #define OWNER		((Oid) 10)
@@ -70,6 +71,7 @@ begin_scene(void)
 {
 	throttle_init(TopMemoryContext);
 	task_plan_init(TopMemoryContext);
+	role_plan_init(TopMemoryContext);
 	ready_init(TopMemoryContext, 1000000);
 	memset(workers, 0, sizeof(workers));
 	source_count = 0;
@@ -454,6 +456,24 @@ test_task_limit(void)
 	ok(begin_run(&workers[1]) && !begin_run(&workers[2]), "a higher limit holds at once");
 }
 
+static void
+test_role_limit(void)
+{
+	begin_scene();
+	set_settings(1, (QueueSettings) {.algorithm = QUEUE_FIFO});
+	put_many(1, NULL, 10);
+	role_plan_set(OWNER, 2);
+	ok(begin_run(&workers[0]) && begin_run(&workers[1]) && !begin_run(&workers[2]),
+	   "of a role no more run at once than its quota says");
+	end_run(&workers[0], 1);
+	ok(begin_run(&workers[2]) && !begin_run(&workers[0]), "whichever worker it is");
+	role_plan_begin_reload();
+	role_plan_set(InvalidOid, 3);
+	ok(begin_run(&workers[0]) && !begin_run(&workers[3]), "who has no quota has everybody's");
+	role_plan_begin_reload();
+	ok(begin_run(&workers[3]), "and without one there is no limit");
+}
+
 /* ------------------------------------------------------------------------
  * Orders
  * ------------------------------------------------------------------------ */
@@ -503,6 +523,7 @@ main(void)
 	test_strict_order();
 	test_per_key_limit();
 	test_task_limit();
+	test_role_limit();
 	test_orders();
 	return tap_done();
 }
