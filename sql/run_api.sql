@@ -89,7 +89,6 @@ SELECT e, pg_temp.error(format('SELECT taskly.enqueue(%s)', e)) FROM unnest(ARRA
 	$$'run_api plain', deadline => '-1 s'$$,
 	$$'run_api plain', deadline => '101 years'$$,
 	$$'run_api plain', depends_on => '{0}'$$,
-	$$'run_api plain', depends_when => 'ended'$$,
 	$$'run_api plain', depends_when => 'never'$$]) e;
 
 --
