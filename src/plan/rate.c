@@ -39,7 +39,8 @@ rate_limit(int rate, int64 interval_us, int burst)
 	limit.spacing_ns = Max(1, (us_to_ns(interval_us + jitter_us) + rate - 1) / rate);
 	if (pg_mul_s64_overflow(limit.spacing_ns, burst, &limit.tolerance_ns))
 		limit.tolerance_ns = LONGEST_NS;
-	limit.tolerance_ns = Min(limit.tolerance_ns, LONGEST_NS);
+	/* Who was late to start one may make up for it, by half of what is allowed for. */
+	limit.tolerance_ns = Min(limit.tolerance_ns, LONGEST_NS) + us_to_ns(jitter_us) / 2;
 	return limit;
 }
 
