@@ -298,8 +298,8 @@ reset_row(RunRow *row, int max_attempts)
 	TimestampTz now = taskly_now();
 	int			attempt = run_int32(row, RUN_COL_ATTEMPT);
 
-	/* A deadline is a length after the due time, so it moves along. */
-	if (!run_is_null(row, RUN_COL_DEADLINE_AT))
+	/* A deadline is a length after the due time, so it moves along once that has come. */
+	if (!run_is_null(row, RUN_COL_DEADLINE_AT) && run_time(row, RUN_COL_SCHEDULED_FOR) <= now)
 		run_row_set(row, RUN_COL_DEADLINE_AT,
 					TimestampTzGetDatum(now + run_time(row, RUN_COL_DEADLINE_AT) -
 										run_time(row, RUN_COL_SCHEDULED_FOR)));
