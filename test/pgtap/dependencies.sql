@@ -199,6 +199,14 @@ TRUNCATE effect;
 SELECT is(taskly.retry(:'parents'::bigint[] || :'children'::bigint[]), 1500::bigint, 'all are retried: parents by themselves, children with them');
 SELECT ok(poll('SELECT count(*) = 1500 FROM effect'), 'and all run');
 SELECT ok(bool_and(status = 'succeeded'), 'parents, too') FROM taskly.runs WHERE run_id = ANY (:'parents'::bigint[]);
+-- With gaps between them they are more than a commit can name.
+BEGIN;
+SELECT array_agg(taskly.enqueue('later', run_at => now() + '1 day')) AS parents FROM generate_series(1, 4000) \gset
+SELECT array_agg(taskly.enqueue('writes', '"gap"', depends_on => ARRAY[p])) AS children FROM unnest(:'parents'::bigint[]) p WHERE p % 2 = 0 \gset
+COMMIT;
+SELECT is(taskly.cancel(array_agg(p)), 2000::bigint, 'every second one is cancelled') FROM unnest(:'parents'::bigint[]) p WHERE p % 2 = 0;
+SELECT ok(poll(format($$SELECT count(*) = 2000 FROM taskly.runs WHERE run_id = ANY (%L) AND status = 'skipped'$$, :'children')), 'each child is skipped');
+SELECT is(taskly.cancel(array_agg(p)), 2000::bigint, 'the others, too') FROM unnest(:'parents'::bigint[]) p WHERE p % 2 = 1;
 BEGIN;
 SELECT taskly.enqueue('later', run_at => now() + '1 day') AS p \gset
 SELECT taskly.enqueue('later', depends_on => ARRAY[:p]) AS inside \gset
