@@ -14,6 +14,7 @@
 #include "plan/throttle.h"
 
 static HTAB *queues = NULL;
+static dlist_head all_queues = DLIST_STATIC_INIT(all_queues);	/* each turn looks at each */
 static MemoryContext throttle_context = NULL;
 static ShareClock queue_clock;
 static TimestampTz starts_unknown_until = DT_NOBEGIN;
@@ -29,6 +30,7 @@ throttle_init(MemoryContext parent)
 	control.hcxt = parent;
 	queues = hash_create("taskly queues", 16, &control,
 						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	dlist_init(&all_queues);
 	queue_clock.now = 0;
 	starts_unknown_until = DT_NOBEGIN;
 }
@@ -70,6 +72,7 @@ throttle_set(int32 queue_id, const QueueSettings *settings)
 		queue->watermark_due_at = DT_NOBEGIN;
 		queue->starts_unknown_until = starts_unknown_until;
 		queue->is_rate_open = true;
+		dlist_push_tail(&all_queues, &queue->node);
 	}
 	set_rates(queue, settings);
 	queue->settings = *settings;
@@ -80,29 +83,28 @@ throttle_set(int32 queue_id, const QueueSettings *settings)
 void
 throttle_begin_reload(void)
 {
-	HASH_SEQ_STATUS scan;
-	QueuePlan  *queue;
+	dlist_iter	iter;
 
-	hash_seq_init(&scan, queues);
-	while ((queue = hash_seq_search(&scan)) != NULL)
-		queue->is_seen = false;
+	dlist_foreach(iter, &all_queues)
+		dlist_container(QueuePlan, node, iter.cur)->is_seen = false;
 }
 
 /* A queue that still has runs in memory stays until they have gone. */
 void
 throttle_end_reload(void (*goes) (QueuePlan *queue))
 {
-	HASH_SEQ_STATUS scan;
-	QueuePlan  *queue;
+	dlist_mutable_iter iter;
 
-	hash_seq_init(&scan, queues);
-	while ((queue = hash_seq_search(&scan)) != NULL)
+	dlist_foreach_modify(iter, &all_queues)
 	{
+		QueuePlan  *queue = dlist_container(QueuePlan, node, iter.cur);
+
 		if (queue->is_seen || queue->waiting > 0 || queue->running > 0)
 			continue;
 		goes(queue);
 		if (queue->held != NULL)
 			pfree(queue->held);
+		dlist_delete(&queue->node);
 		(void) hash_search(queues, &queue->queue_id, HASH_REMOVE, NULL);
 	}
 }
@@ -114,13 +116,12 @@ throttle_end_reload(void (*goes) (QueuePlan *queue))
 TimestampTz
 throttle_advance(TimestampTz now)
 {
-	HASH_SEQ_STATUS scan;
-	QueuePlan  *queue;
+	dlist_iter	iter;
 	TimestampTz next = DT_NOEND;
 
-	hash_seq_init(&scan, queues);
-	while ((queue = hash_seq_search(&scan)) != NULL)
+	dlist_foreach(iter, &all_queues)
 	{
+		QueuePlan  *queue = dlist_container(QueuePlan, node, iter.cur);
 		TimestampTz open_at = rate_open_at(&queue->rate, &queue->rate_state);
 
 		queue->is_rate_open = open_at <= now;
@@ -133,12 +134,10 @@ throttle_advance(TimestampTz now)
 void
 throttle_clock_was_set(int64 step_us)
 {
-	HASH_SEQ_STATUS scan;
-	QueuePlan  *queue;
+	dlist_iter	iter;
 
-	hash_seq_init(&scan, queues);
-	while ((queue = hash_seq_search(&scan)) != NULL)
-		rate_clock_was_set(&queue->rate_state, step_us);
+	dlist_foreach(iter, &all_queues)
+		rate_clock_was_set(&dlist_container(QueuePlan, node, iter.cur)->rate_state, step_us);
 }
 
 /* ------------------------------------------------------------------------
@@ -233,10 +232,8 @@ throttle_count(void)
 void
 throttle_each(QueuePlanVisitor visit, void *arg)
 {
-	HASH_SEQ_STATUS scan;
-	QueuePlan  *queue;
+	dlist_iter	iter;
 
-	hash_seq_init(&scan, queues);
-	while ((queue = hash_seq_search(&scan)) != NULL)
-		visit(queue, arg);
+	dlist_foreach(iter, &all_queues)
+		visit(dlist_container(QueuePlan, node, iter.cur), arg);
 }

@@ -43,6 +43,7 @@ typedef struct QueuePlan
 	bool		is_complete;	/* to the very end */
 	TimestampTz watermark_due_at;
 	int64		watermark_run_id;
+	dlist_node	node;			/* in the list of all queues */
 } QueuePlan;
 
 /* All of its memory is parent's; what was known before is forgotten. */

@@ -108,6 +108,20 @@ hand_over(int slot, const Choice *choice, void *arg)
 	round->was_served[slot] = true;
 }
 
+/* The first one, since the first is handed the next run. */
+static void
+tell_idle_worker(WorkerLoad *const *loads)
+{
+	int			idle = -1;
+
+	for (int i = 0; i < taskly_max_workers && idle < 0; i++)
+	{
+		if (loads[i] != NULL && loads[i]->count == 0)
+			idle = i;
+	}
+	database_set_idle_slot(database_my_entry(), idle);
+}
+
 static void
 serve_workers(TimestampTz now)
 {
@@ -121,6 +135,7 @@ serve_workers(TimestampTz now)
 			look_for_slow_run(i, now);
 	}
 	choice_hand_out(loads, taskly_max_workers, hand_over, &round, now);
+	tell_idle_worker(loads);
 	for (int i = 0; i < taskly_max_workers; i++)
 	{
 		if (!round.was_served[i])

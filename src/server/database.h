@@ -135,6 +135,12 @@ extern int	database_my_entry(void);
  */
 extern void database_push_news(const News *news, int count);
 
+/*
+ * A worker that has nothing to do, or -1: who pushes news of runs nudges it, so that
+ * it wakes while the scheduler does, and not after it.
+ */
+extern void database_set_idle_slot(int entry, int slot);
+
 /* Wake the scheduler of the current database, if there is one. */
 extern void database_wake_my_scheduler(void);
 
