@@ -136,7 +136,8 @@ SELECT taskly.cancel(ARRAY[:second, :first, :third]) AS cancelled;
 SELECT pg_temp.error(format('SELECT taskly.retry(%s)', :second));
 SELECT taskly.retry(ARRAY[:second]) AS none;
 SELECT taskly.retry(ARRAY[:first, :second]) AS both;
-SELECT run_id - :first AS run, status FROM taskly.runs WHERE run_id IN (:first, :second) ORDER BY run_id;
+SELECT run_id - :first AS run, status, deadline - due_at AS deadline FROM taskly.runs WHERE run_id = :first;
+SELECT run_id - :first AS run, status, due_at, deadline - scheduled_for AS deadline FROM taskly.runs WHERE run_id = :second;
 
 --
 -- Tasks that come after tasks

@@ -291,22 +291,36 @@ missing_for_retry(RunRow *row, int *max_attempts)
 	return NULL;
 }
 
-/* Make a finished run's row one that waits: due now, with an attempt left. */
+/* A deadline is a length after the due time, so it moves along. */
 static void
-reset_row(RunRow *row, int max_attempts)
+renew_deadline(RunRow *row, TimestampTz now)
 {
-	TimestampTz now = taskly_now();
+	TimestampTz scheduled_for = run_time(row, RUN_COL_SCHEDULED_FOR);
+	TimestampTz due_at = now;
+	TimestampTz deadline_at;
+
+	if (run_is_null(row, RUN_COL_DEADLINE_AT))
+		return;
+	deadline_at = run_time(row, RUN_COL_DEADLINE_AT);
+	/* Who waits for others waits for its own time, too. */
+	if (TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)))
+		due_at = Max(now, scheduled_for);
+	/* It was put back before its time, but not before it was made. */
+	if (deadline_at <= scheduled_for)
+		scheduled_for = run_time(row, RUN_COL_QUEUED_AT);
+	run_row_set(row, RUN_COL_DEADLINE_AT, TimestampTzGetDatum(due_at + deadline_at - scheduled_for));
+}
+
+/* Make a finished run's row one that waits, with an attempt left. */
+static void
+reset_row(RunRow *row, TimestampTz now, int max_attempts)
+{
 	int			attempt = run_int32(row, RUN_COL_ATTEMPT);
 
-	/* A deadline is a length after the due time, so it moves along once that has come. */
-	if (!run_is_null(row, RUN_COL_DEADLINE_AT) && run_time(row, RUN_COL_SCHEDULED_FOR) <= now)
-		run_row_set(row, RUN_COL_DEADLINE_AT,
-					TimestampTzGetDatum(now + run_time(row, RUN_COL_DEADLINE_AT) -
-										run_time(row, RUN_COL_SCHEDULED_FOR)));
+	renew_deadline(row, now);
 	if (attempt >= max_attempts)
 		run_row_set(row, RUN_COL_MAX_ATTEMPTS, Int32GetDatum(attempt + 1));
 	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(catalog_home_id_or_error()));
-	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
 	run_row_set(row, RUN_COL_CRASHES, Int32GetDatum(0));
 	run_row_set_null(row, RUN_COL_STARTED_AT);
 	run_row_set_null(row, RUN_COL_INCARNATION);
@@ -326,6 +340,7 @@ bool
 prepare_retry(RunRow *row, bool is_strict)
 {
 	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
+	TimestampTz now = taskly_now();
 	int			max_attempts = 0;
 	const char *missing = missing_for_retry(row, &max_attempts);
 	bool		is_allowed = missing == NULL && unique_allows_retry(row);
@@ -336,8 +351,11 @@ prepare_retry(RunRow *row, bool is_strict)
 		refuse_retry(run_id, "Another run with its unique key waits, or is being made.");
 	if (!is_allowed)
 		return false;
-	reset_row(row, max_attempts);
-	return dependency_come_back(row, is_strict);
+	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
+	if (!dependency_come_back(row, is_strict))
+		return false;
+	reset_row(row, now, max_attempts);
+	return true;
 }
 
 static ChangeResult
