@@ -2040,8 +2040,10 @@ AS $$
 		r.started_at,
 		r.finished_at,
 		r.message
+	/* OFFSET 0 keeps each look at the view one for a run_id. */
 	FROM taskly._run_graph($1) g
-		JOIN taskly.runs r ON r.run_id OPERATOR(pg_catalog.=) g.run_id
+		CROSS JOIN LATERAL (SELECT v.* FROM taskly.runs v
+			WHERE v.run_id OPERATOR(pg_catalog.=) g.run_id OFFSET 0) r
 	ORDER BY g.place
 $$;
 COMMENT ON FUNCTION taskly.run_graph(bigint) IS 'All runs that a run depends on or that depend on it, directly or through others, each once, as an indented tree: below the run that it depends on, and the deepest of them if there are several (depends_on names all). depth: the longest way to it from a run that depends on nothing, 0 for such a run. Shows what the reader may see in taskly.runs, at most the 10000 runs nearest to the given one. Errors: 42704 no such run, or not the reader''s; 22004 run_id is null.';
