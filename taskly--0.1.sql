@@ -167,7 +167,7 @@ CREATE TABLE taskly.task (
 	on_lost text NOT NULL DEFAULT 'retry' CHECK (on_lost OPERATOR(pg_catalog.=) ANY ('{retry,fail}'::pg_catalog.text[])),
 	on_failure text,
 	pause_after_failures integer CHECK (pause_after_failures OPERATOR(pg_catalog.>) 0),
-	after text[],
+	after bigint[] CHECK (after OPERATOR(pg_catalog.<>) '{}'),
 	calendar_id integer,
 	on_excluded text NOT NULL DEFAULT 'skip' CHECK (on_excluded OPERATOR(pg_catalog.=) ANY ('{skip,next,previous}'::pg_catalog.text[])),
 	anchor timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -195,6 +195,7 @@ ALTER SEQUENCE taskly.task_task_id_seq OWNED BY taskly.task.task_id;
 COMMENT ON TABLE taskly.task IS 'Definitions of tasks, with what scheduling remembers of each: last_fire, pause state, counts.';
 COMMENT ON COLUMN taskly.task.version IS 'grows with every change of the definition; processes compare it with what they hold';
 COMMENT ON COLUMN taskly.task.anchor IS 'origin of a fixed-rate schedule''s grid';
+COMMENT ON COLUMN taskly.task.after IS 'task_ids of the tasks that it comes after';
 COMMENT ON COLUMN taskly.task.last_fire IS 'latest occurrence that was turned into a run, skipped or given up; only moves forward';
 
 CREATE SEQUENCE taskly.run_run_id_seq;
@@ -242,14 +243,29 @@ CREATE INDEX pending_run_occurrence ON taskly.pending_run (task_id) WHERE source
 CREATE INDEX pending_run_started ON taskly.pending_run (run_id) WHERE started_at IS NOT NULL;
 CREATE INDEX pending_run_unique ON taskly.pending_run (unique_key, task_id, run_id) WHERE unique_key IS NOT NULL;
 CREATE INDEX pending_run_submitted ON taskly.pending_run (owner) WHERE task_id IS NULL;
+CREATE INDEX pending_run_waiting ON taskly.pending_run (deadline_at) WHERE deadline_at IS NOT NULL AND due_at OPERATOR(pg_catalog.=) 'infinity';
 COMMENT ON TABLE taskly.pending_run IS 'Every run that has not finished: future, due, retrying, or started by a process whose outcome is not yet recorded. An atomic SQL run deletes its row in its own transaction: no row, no run.';
-COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt';
+COMMENT ON COLUMN taskly.pending_run.due_at IS 'when it may start: scheduled_for, or later after a failed attempt; infinity while it waits for other runs';
 COMMENT ON COLUMN taskly.pending_run.attempt IS 'attempts that are over (for a shell or autocommit run that is started: begun)';
 COMMENT ON COLUMN taskly.pending_run.started_at IS 'durable start mark of a shell or autocommit attempt; NULL while it waits';
 COMMENT ON COLUMN taskly.pending_run.incarnation IS 'which start of which server made the start mark';
 COMMENT ON COLUMN taskly.pending_run.snoozes IS 'how often the run has asked to come again later; NULL: never';
 COMMENT ON COLUMN taskly.pending_run.last_message IS 'beginning of the error of its last attempt that failed, NULL: none has; last_sqlstate is its code';
 COMMENT ON COLUMN taskly.pending_run.command IS 'command, kind, atomic, timeout and retry policy are set for runs without a task only; others follow their task';
+
+CREATE TABLE taskly.run_dependency (
+	run_id bigint NOT NULL,
+	parent_id bigint NOT NULL CHECK (parent_id OPERATOR(pg_catalog.<>) run_id),
+	needs text NOT NULL CHECK (needs OPERATOR(pg_catalog.=) ANY ('{succeeded,ended}'::pg_catalog.text[])),
+	parent_status text,
+	PRIMARY KEY (run_id, parent_id)
+);
+CREATE INDEX run_dependency_parent ON taskly.run_dependency (parent_id, run_id);
+COMMENT ON TABLE taskly.run_dependency IS 'Which run waits, or has waited, for which. Rows stay as long as one of both runs is pending or in history.';
+COMMENT ON COLUMN taskly.run_dependency.run_id IS 'the run that waits';
+COMMENT ON COLUMN taskly.run_dependency.parent_id IS 'the run that it waits for';
+COMMENT ON COLUMN taskly.run_dependency.needs IS 'succeeded, or ended in whatever way';
+COMMENT ON COLUMN taskly.run_dependency.parent_status IS 'how the parent has ended, when it did as is needed and was found to before the run could go on; it holds, too, once the parent is gone from history';
 
 /* The pending row as it was at the end of an attempt, and the outcome. */
 CREATE TABLE taskly.finished_run (
@@ -364,7 +380,7 @@ CREATE FUNCTION taskly.schedule(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedule_v1';
-COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. max_running: runs of the task in execution at the same time, whatever made them; others wait; NULL: no limit. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.schedule(text, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text) IS 'Defines a task that recurs by a schedule; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. max_running: runs of the task in execution at the same time, whatever made them; others wait; NULL: no limit. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. owner: NULL is the caller. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. schedule: five or six cron fields or a nickname, "every 90 seconds", "every 5 minutes between 09:00 and 17:00 on mon-fri", "90 seconds after finish", a timestamp, which may have passed, or the lines of a calendar rule, "DTSTART:20270104T100000 RRULE:FREQ=WEEKLY"; taskly.explain_schedule() says what it means. timezone: IANA name; NULL is the setting taskly.timezone. starts_at, ends_at: nothing is due before or after. max_runs: the schedule is over after so many occurrences that became runs. jitter: every occurrence is delayed by the task''s own share of it. overlap: while an earlier occurrence runs or waits, skip the next one, queue it (one at most), cancel_running ones for it, or allow both; with allow, max_instances: most occurrences that are not over at a time. missed: skip what was due while the server was down, make it up once, by the latest occurrence, or all, of which the latest missed_limit (1 to 10000; NULL: 100). calendar: name of a calendar of days off; on_excluded: an occurrence on one of its days is left out (skip), or takes place on the next or previous other day. after: not with a schedule, see define(). Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue, role or calendar; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked.';
 
 CREATE FUNCTION taskly.define(
 	name text,
@@ -392,7 +408,7 @@ CREATE FUNCTION taskly.define(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_define_v1';
-COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, integer, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. max_running: runs of the task in execution at the same time, whatever made them; others wait; NULL: no limit. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked; 0A000 an option is not supported: key, after.';
+COMMENT ON FUNCTION taskly.define(text, text, text, jsonb, boolean, text, integer, text, integer, interval, interval, integer, text, text[], text[], text, text, integer, text[], regrole, text) IS 'Defines a task without a schedule, which runs when it is enqueued, or after other tasks; returns its task_id. A task that has this name and owner already is replaced: options not given return to their defaults; its task_id, history, pause, last fire and waiting runs stay. command: SQL, parsed at the call, or a line for the shell, at most 1 MB. kind: sql or shell. args: jsonb, $1 in SQL. atomic: NULL is true unless PostgreSQL refuses the command inside of a transaction. priority: -1000000 to 1000000, higher first. max_running: runs of the task in execution at the same time, whatever made them; others wait; NULL: no limit. timeout: per attempt. deadline: after the due time. max_attempts: 1 to 1000000. backoff: "none" or "fixed|linear|exponential 10s [max 1h] [jitter none|full|equal]". retry_on, never_on: SQLSTATEs and their classes, for shell exit codes. on_lost: retry or fail; NULL is retry for atomic SQL, else fail. on_failure: name of a task of the same owner. pause_after_failures: so many runs in a row that end badly pause the task; NULL: none do. after: names of tasks that all lead to one task with a schedule: for each of its instants this one runs, when those have succeeded for it. owner: NULL is the caller. Errors: 22023 an argument is out of range or not among the allowed values; 22004 an argument is null; 42601 syntax error in the command; 25001, 2D000 a statement cannot be part of an atomic command; 42704 no such queue or role; 42501 not a member of the owner, or it may not log in or run shell commands; 55000 taskly is not loaded, shell is off, or the tasks of the database are parked.';
 
 CREATE FUNCTION taskly.alter(
 	name text,
@@ -434,7 +450,7 @@ CREATE FUNCTION taskly.alter(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_v1';
-COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name.';
+COMMENT ON FUNCTION taskly.alter(text, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 42710 the owner has a task of the new name; 2BP01 tasks come after it, so that it must keep its schedule.';
 
 CREATE FUNCTION taskly.alter(
 	task_id bigint,
@@ -476,7 +492,7 @@ CREATE FUNCTION taskly.alter(
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_alter_by_id_v1';
-COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name.';
+COMMENT ON FUNCTION taskly.alter(bigint, text, text, text, jsonb, boolean, text, integer, text, integer, text, timestamptz, timestamptz, bigint, interval, interval, interval, integer, text, text[], text[], text, integer, text, integer, text, text, integer, text[], text, text, regrole, text, text[], text) IS 'Changes a task; returns its task_id. NULL keeps what is. reset: names of options to return to their defaults; with schedule, the options that depend on it return, too. rename_to: new name. Waiting runs follow their task, but stay in their queue with their priority. Members of the owner may call it. Other arguments and errors are those of schedule(); 42704 no such task, or not the caller''s; 42710 the owner has a task of the new name; 2BP01 tasks come after it, so that it must keep its schedule.';
 
 CREATE FUNCTION taskly.drop_task(
 	name text
@@ -484,7 +500,7 @@ CREATE FUNCTION taskly.drop_task(
 RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_drop_task_v1';
-COMMENT ON FUNCTION taskly.drop_task(text) IS 'Drops a task and its waiting runs; returns true. Runs in execution end normally, and history stays. Errors: 42704 no such task, or not the caller''s; 42P08 several tasks have the name.';
+COMMENT ON FUNCTION taskly.drop_task(text) IS 'Drops a task and its waiting runs; returns true. Runs in execution end normally, and history stays. Errors: 42704 no such task, or not the caller''s; 42P08 several tasks have the name; 2BP01 other tasks come after it.';
 
 CREATE FUNCTION taskly.pause(
 	name text,
@@ -510,7 +526,7 @@ CREATE FUNCTION taskly.drop_task(
 RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_drop_task_by_id_v1';
-COMMENT ON FUNCTION taskly.drop_task(bigint) IS 'Drops a task and its waiting runs; returns true. Runs in execution end normally, and history stays. Errors: 42704 no such task, or not the caller''s.';
+COMMENT ON FUNCTION taskly.drop_task(bigint) IS 'Drops a task and its waiting runs; returns true. Runs in execution end normally, and history stays. Errors: 42704 no such task, or not the caller''s; 2BP01 other tasks come after it.';
 
 CREATE FUNCTION taskly.pause(
 	task_id bigint,
@@ -721,7 +737,7 @@ CREATE FUNCTION taskly.backfill(
 RETURNS SETOF bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_backfill_v1';
-COMMENT ON FUNCTION taskly.backfill(text, timestamptz, timestamptz) IS 'Makes a run, due now, of each occurrence that a task''s schedule has from since on, before until, whether it has run before or not; returns their run_ids. scheduled_for of each is its occurrence. Unless the task allows overlap, they run one after another. Its starts_at, ends_at, calendar and jitter apply, max_runs does not. At most 100000. Errors: 42704 no such task, or not the caller''s; 22023 until is in the future, not after since, or infinite; 55000 the task has no schedule that recurs; 54000 too many occurrences; 53400 the queue is full.';
+COMMENT ON FUNCTION taskly.backfill(text, timestamptz, timestamptz) IS 'Makes a run, due now, of each occurrence that a task''s schedule has from since on, before until, whether it has run before or not; returns their run_ids. scheduled_for of each is its occurrence. Unless the task allows overlap, they run one after another. Tasks that come after it have their runs, too, which are not returned. Its starts_at, ends_at, calendar and jitter apply, max_runs does not. At most 100000. Errors: 42704 no such task, or not the caller''s; 22023 until is in the future, not after since, or infinite; 55000 the task has no schedule that recurs; 54000 too many occurrences; 53400 the queue is full.';
 
 CREATE FUNCTION taskly.backfill(
 	task_id bigint,
@@ -749,7 +765,7 @@ CREATE FUNCTION taskly.enqueue(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_enqueue_v1';
 COMMENT ON FUNCTION taskly.enqueue(text, jsonb, timestamptz, integer, text, text, text, interval, interval, bigint[], text)
-	IS 'Makes a run of a task, due at run_at; returns its run_id. The run exists if and only if the transaction commits. What is NULL is as the task says. key: runs of one key of a queue are limited or kept in order together. unique_key: while a run of this task and key waits, no second one is made; on_conflict says what becomes of the one that waits: keep leaves it as it is, replace gives it all that this call says, postpone moves it to run_at; its run_id is returned. A run that has begun is none that waits, and nobody waits for it; but who comes with the same key waits for the end of the transaction that came first. unique_for: also a run that was queued within that time counts, running or over, and is returned as it is. Keys have 1 to 200 bytes. Errors: 22023 an argument is out of range; 22004 an argument is null; 42704 no such task; 53400 the queue is full; 55000 taskly is not loaded, or the tasks of the database are parked.';
+	IS 'Makes a run of a task, due at run_at; returns its run_id. The run exists if and only if the transaction commits. What is NULL is as the task says. key: runs of one key of a queue are limited or kept in order together. unique_key: while a run of this task and key waits, no second one is made; on_conflict says what becomes of the one that waits: keep leaves it as it is, replace gives it all that this call says, postpone moves it to run_at; its run_id is returned. A run that has begun is none that waits, and nobody waits for it; but who comes with the same key waits for the end of the transaction that came first. unique_for: also a run that was queued within that time counts, running or over, and is returned as it is. Keys have 1 to 200 bytes. depends_on: runs that it waits for, at most 1000; depends_when: they must have succeeded, or ended; both are ignored when an earlier run stays (keep), and refused with replace and postpone. Errors: 22023 an argument is out of range; 22004 an argument is null; 42704 no such task, or no such run to depend on, or not the caller''s; 53400 the queue is full; 55000 taskly is not loaded, or the tasks of the database are parked, or a run to depend on has ended, and not succeeded.';
 
 CREATE FUNCTION taskly.enqueue(
 	task_id bigint,
@@ -827,7 +843,7 @@ CREATE FUNCTION taskly.submit(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_submit_v1';
 COMMENT ON FUNCTION taskly.submit(text, text, jsonb, timestamptz, text, integer, text, text, text, interval, interval, interval, boolean, integer, text, text[], text[], text, text, bigint[], text)
-	IS 'Makes one run of a command, without a task, as the current role; returns its run_id. Its options are those of schedule() and, for unique_key, on_conflict and unique_for, of enqueue(): a unique key is one of all that the role has submitted.';
+	IS 'Makes one run of a command, without a task, as the current role; returns its run_id. Its options are those of schedule() and, for unique_key, on_conflict and unique_for, of enqueue(): a unique key is one of all that the role has submitted; depends_on and depends_when are those of enqueue().';
 
 CREATE FUNCTION taskly.cancel(run_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -845,7 +861,7 @@ CREATE FUNCTION taskly.retry(run_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_retry_v1';
 COMMENT ON FUNCTION taskly.retry(bigint)
-	IS 'Puts a run that ended badly back into its queue, due now, with one attempt more if it had none left; a run that waits for its next attempt becomes due now. False when there is nothing to retry. Errors: 42704 no such run; 55000 its task was dropped, or another run with its unique key waits.';
+	IS 'Puts a run that ended badly back into its queue, due now, with one attempt more if it had none left; a run that waits for its next attempt becomes due now. What was skipped because of it comes back, too, and waits for it. False when there is nothing to retry. Errors: 42704 no such run, or not the caller''s; 55000 its task or queue is gone, another run with its unique key waits, or a run that it depends on has failed.';
 
 CREATE FUNCTION taskly.retry(run_ids bigint[]) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -905,6 +921,23 @@ LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
 AS 'MODULE_PATHNAME', 'taskly_current_run_v1';
 COMMENT ON FUNCTION taskly.current_run()
 	IS 'The run that calls it: one row inside a run, none elsewhere.';
+
+CREATE FUNCTION taskly._parent_results() RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_parent_results_v1';
+COMMENT ON FUNCTION taskly._parent_results()
+	IS 'What parent_results() gives, as a JSON array; NULL when there is nothing.';
+
+CREATE FUNCTION taskly.parent_results()
+RETURNS TABLE (run_id bigint, task text, status text, result jsonb)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+AS $$
+	SELECT r.run_id, r.task, r.status, r.result
+	FROM pg_catalog.jsonb_to_recordset(taskly._parent_results())
+		AS r(run_id bigint, task text, status text, result jsonb)
+$$;
+COMMENT ON FUNCTION taskly.parent_results()
+	IS 'Inside a run: the runs that it depends on, in the order of their run_ids, with how each has ended and its result; no row elsewhere. A run that is gone from history has no result; task is NULL for a run without a task, or when that was dropped.';
 -- END runs
 
 /* ------------------------------------------------------------------------
@@ -1108,6 +1141,11 @@ SELECT
 	t.on_lost,
 	t.on_failure,
 	t.pause_after_failures,
+	NULLIF(ARRAY(
+		SELECT a.name
+		FROM pg_catalog.unnest(t.after) WITH ORDINALITY AS i(task_id, n)
+			JOIN taskly.task a ON a.task_id OPERATOR(pg_catalog.=) i.task_id
+		ORDER BY i.n), '{}') AS after,
 	c.name AS calendar,
 	t.on_excluded,
 	t.last_run_id,
@@ -1168,6 +1206,7 @@ COMMENT ON COLUMN taskly.tasks.missed_limit IS 'with missed all: most occurrence
 COMMENT ON COLUMN taskly.tasks.on_lost IS 'what becomes of a run whose process vanished';
 COMMENT ON COLUMN taskly.tasks.on_failure IS 'task that is enqueued when a run ends badly';
 COMMENT ON COLUMN taskly.tasks.pause_after_failures IS 'consecutive failures that pause the task; NULL: none do';
+COMMENT ON COLUMN taskly.tasks.after IS 'names of the tasks that it comes after; NULL: none';
 COMMENT ON COLUMN taskly.tasks.calendar IS 'calendar of days off that the schedule minds';
 COMMENT ON COLUMN taskly.tasks.on_excluded IS 'what an occurrence on a day off does: skip, or move to the next or previous other day';
 COMMENT ON COLUMN taskly.tasks.last_run_id IS 'latest run that is over';
@@ -1239,6 +1278,7 @@ SELECT
 	p.source,
 	CASE
 		WHEN a.run_id IS NOT NULL OR p.started_at IS NOT NULL THEN 'running'
+		WHEN p.due_at OPERATOR(pg_catalog.=) 'infinity' THEN 'waiting'
 		WHEN p.attempt OPERATOR(pg_catalog.>) 0 THEN 'retrying'
 		WHEN p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) THEN 'queued'
 		ELSE 'scheduled'
@@ -1254,7 +1294,7 @@ SELECT
 	NULL::timestamptz AS finished_at,
 	GREATEST(taskly.statement_time() OPERATOR(pg_catalog.-) COALESCE(a.started_at, p.started_at), '0'::interval) AS duration,
 	COALESCE(a.started_at, p.started_at) OPERATOR(pg_catalog.-)
-		p.due_at AS lateness,
+		NULLIF(p.due_at, 'infinity') AS lateness,
 	p.deadline_at AS deadline,
 	COALESCE(p.timeout, t.timeout) AS timeout,
 	CASE WHEN a.run_id IS NOT NULL THEN n.node END AS node,
@@ -1273,7 +1313,11 @@ SELECT
 	NULL::text AS output,
 	NULL::bigint AS output_bytes,
 	NULL::jsonb AS result,
-	COALESCE(a.stuck, false) AS stuck
+	COALESCE(a.stuck, false) AS stuck,
+	NULLIF(ARRAY(
+		SELECT d.parent_id FROM taskly.run_dependency d
+		WHERE d.run_id OPERATOR(pg_catalog.=) p.run_id
+		ORDER BY d.parent_id), '{}') AS depends_on
 FROM taskly.pending_run p
 	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) p.task_id
 	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) p.queue_id
@@ -1326,7 +1370,11 @@ SELECT
 	f.output,
 	f.output_bytes,
 	f.result,
-	false
+	false,
+	NULLIF(ARRAY(
+		SELECT d.parent_id FROM taskly.run_dependency d
+		WHERE d.run_id OPERATOR(pg_catalog.=) f.run_id
+		ORDER BY d.parent_id), '{}')
 FROM taskly.finished_run f
 	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) f.task_id
 	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) f.queue_id
@@ -1346,12 +1394,12 @@ COMMENT ON COLUMN taskly.runs.atomic IS 'whether it is one transaction with its 
 COMMENT ON COLUMN taskly.runs.command IS 'what it executes; of a task''s run: as the task says now';
 COMMENT ON COLUMN taskly.runs.args IS 'its arguments';
 COMMENT ON COLUMN taskly.runs.source IS 'who made it: schedule, backfill, enqueue, submit or on_failure';
-COMMENT ON COLUMN taskly.runs.status IS 'scheduled, queued, retrying, running, or how it ended';
+COMMENT ON COLUMN taskly.runs.status IS 'scheduled, queued, waiting (for other runs), retrying, running, or how it ended';
 COMMENT ON COLUMN taskly.runs.attempt IS 'attempts until now, a running one included';
 COMMENT ON COLUMN taskly.runs.max_attempts IS 'attempts that it has';
 COMMENT ON COLUMN taskly.runs.snoozes IS 'how often it has asked, by taskly.snooze(), to come again later';
 COMMENT ON COLUMN taskly.runs.scheduled_for IS 'when it was due at first';
-COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt or a snooze';
+COMMENT ON COLUMN taskly.runs.due_at IS 'when it is due now: later than scheduled_for after a failed attempt or a snooze; infinity while it waits for other runs';
 COMMENT ON COLUMN taskly.runs.queued_at IS 'when it was made';
 COMMENT ON COLUMN taskly.runs.picked_at IS 'when the scheduler handed it to a process';
 COMMENT ON COLUMN taskly.runs.started_at IS 'when its last attempt started';
@@ -1377,6 +1425,7 @@ COMMENT ON COLUMN taskly.runs.output IS 'what a shell command printed, as far as
 COMMENT ON COLUMN taskly.runs.output_bytes IS 'how much it printed';
 COMMENT ON COLUMN taskly.runs.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or what cannot be kept, such as more than 64 kB; then message says so';
 COMMENT ON COLUMN taskly.runs.stuck IS 'whether it did not stop when it was told to';
+COMMENT ON COLUMN taskly.runs.depends_on IS 'runs that it waits, or has waited, for; NULL: none';
 
 CREATE VIEW taskly.attempts WITH (security_barrier) AS
 SELECT
@@ -1970,6 +2019,35 @@ COMMENT ON COLUMN taskly.stats.lateness_p99 IS 'the same for 99 of 100';
 COMMENT ON COLUMN taskly.stats.deadline_misses IS 'runs that were not over at their deadline';
 COMMENT ON COLUMN taskly.stats.since IS 'end of the oldest attempt that is counted';
 
+CREATE FUNCTION taskly._run_graph(run_id bigint)
+RETURNS TABLE (run_id bigint, depth integer, place integer)
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'taskly_run_graph_v1';
+COMMENT ON FUNCTION taskly._run_graph(bigint) IS 'The runs that run_graph() shows, with their place in its order.';
+
+CREATE FUNCTION taskly.run_graph(run_id bigint)
+RETURNS TABLE (tree text, run_id bigint, task text, status text, depth integer, depends_on bigint[], scheduled_for timestamptz, started_at timestamptz, finished_at timestamptz, message text)
+LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+AS $$
+	SELECT
+		pg_catalog.repeat('   ', g.depth) OPERATOR(pg_catalog.||) COALESCE(r.task, 'run') OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) g.run_id::pg_catalog.text,
+		g.run_id,
+		r.task,
+		r.status,
+		g.depth,
+		r.depends_on,
+		r.scheduled_for,
+		r.started_at,
+		r.finished_at,
+		r.message
+	/* OFFSET 0 keeps each look at the view one for a run_id. */
+	FROM taskly._run_graph($1) g
+		CROSS JOIN LATERAL (SELECT v.* FROM taskly.runs v
+			WHERE v.run_id OPERATOR(pg_catalog.=) g.run_id OFFSET 0) r
+	ORDER BY g.place
+$$;
+COMMENT ON FUNCTION taskly.run_graph(bigint) IS 'All runs that a run depends on or that depend on it, directly or through others, each once, as an indented tree: below the run that it depends on, and the deepest of them if there are several (depends_on names all). depth: the longest way to it from a run that depends on nothing, 0 for such a run. Shows what the reader may see in taskly.runs, at most the 10000 runs nearest to the given one. Errors: 42704 no such run, or not the reader''s; 22004 run_id is null.';
+
 GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues, taskly.keys, taskly.quotas,
 	taskly.calendars, taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
 -- END views
@@ -2009,6 +2087,7 @@ $$;
 
 -- A name is looked up among the tasks of all owners that the caller may manage.
 CREATE INDEX task_name ON taskly.task (name);
+CREATE INDEX task_after ON taskly.task (task_id) WHERE after IS NOT NULL;
 
 CREATE FUNCTION taskly._rows_changed()
 RETURNS trigger
@@ -2045,6 +2124,10 @@ CREATE TRIGGER rows_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.pending_run
 FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
 COMMENT ON TRIGGER rows_changed ON taskly.pending_run IS 'Tells the scheduler of rows written around the API.';
+CREATE TRIGGER rows_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON taskly.run_dependency
+FOR EACH STATEMENT EXECUTE FUNCTION taskly._rows_changed();
+COMMENT ON TRIGGER rows_changed ON taskly.run_dependency IS 'Tells the scheduler of rows written around the API.';
 
 -- What a dump carries. The queue "default" is not made here, so that a dump restores into its place.
 SELECT pg_catalog.pg_extension_config_dump('taskly.queue', '');
@@ -2058,10 +2141,11 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.task', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.task_task_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.pending_run', '');
 SELECT pg_catalog.pg_extension_config_dump('taskly.run_run_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('taskly.run_dependency', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
-REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.key_block, taskly.quota, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run FROM PUBLIC;
+REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.key_block, taskly.quota, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run, taskly.run_dependency FROM PUBLIC;
 REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$

@@ -88,8 +88,7 @@ SELECT e, pg_temp.error(format('SELECT taskly.enqueue(%s)', e)) FROM unnest(ARRA
 	$$'run_api plain', deadline => '0'$$,
 	$$'run_api plain', deadline => '-1 s'$$,
 	$$'run_api plain', deadline => '101 years'$$,
-	$$'run_api plain', depends_on => '{1}'$$,
-	$$'run_api plain', depends_when => 'ended'$$,
+	$$'run_api plain', depends_on => '{0}'$$,
 	$$'run_api plain', depends_when => 'never'$$]) e;
 
 --
@@ -150,7 +149,7 @@ SELECT e, pg_temp.error(format('SELECT taskly.submit(%s)', e)) FROM unnest(ARRAY
 	$$'SELECT 1', never_on => '{}'$$,
 	$$'SELECT 1', on_lost => 'cry'$$,
 	$$'SELECT 1', on_failure => ''$$,
-	$$'SELECT 1', depends_on => '{1}'$$]) e;
+	$$'SELECT 1', depends_on => '{0}'$$]) e;
 
 --
 -- A queue takes max_pending runs, those of an open transaction included

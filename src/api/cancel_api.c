@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "api/common.h"
+#include "api/dependency_api.h"
 #include "api/run_args.h"
 #include "api/run_change.h"
 #include "api/unique_args.h"
@@ -46,6 +47,7 @@ typedef enum ChangeResult
 	CHANGE_LOOK_AGAIN			/* it moved while we looked */
 } ChangeResult;
 
+typedef bool (*MayRetry) (const char *status);
 typedef ChangeResult (*RunChange) (int64 run_id, bool is_strict);
 
 PG_FUNCTION_INFO_V1(taskly_cancel_v1);
@@ -233,6 +235,7 @@ retry_sooner(int64 run_id, RunRow *row)
 
 	if (!run_is_null(row, RUN_COL_STARTED_AT) ||
 		run_int32(row, RUN_COL_ATTEMPT) == 0 ||
+		TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)) ||
 		run_time(row, RUN_COL_DUE_AT) <= now)
 		return CHANGE_NOT_POSSIBLE;
 
@@ -250,7 +253,7 @@ bool
 can_be_retried(const char *status)
 {
 	static const RunStatus allowed[] = {RUN_FAILED, RUN_TIMED_OUT, RUN_EXPIRED,
-	RUN_LOST, RUN_CANCELLED, RUN_QUARANTINED};
+	RUN_LOST, RUN_CANCELLED, RUN_QUARANTINED, RUN_SKIPPED};
 
 	for (size_t i = 0; i < lengthof(allowed); i++)
 	{
@@ -258,6 +261,12 @@ can_be_retried(const char *status)
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_skipped(const char *status)
+{
+	return strcmp(status, run_status_name(RUN_SKIPPED)) == 0;
 }
 
 /* What a run needs to run again: its task or, without one, its queue. */
@@ -282,22 +291,36 @@ missing_for_retry(RunRow *row, int *max_attempts)
 	return NULL;
 }
 
-/* Make a finished run's row one that waits: due now, with an attempt left. */
+/* A deadline is a length after the due time, so it moves along. */
 static void
-reset_row(RunRow *row, int max_attempts)
+renew_deadline(RunRow *row, TimestampTz now)
 {
-	TimestampTz now = taskly_now();
+	TimestampTz scheduled_for = run_time(row, RUN_COL_SCHEDULED_FOR);
+	TimestampTz due_at = now;
+	TimestampTz deadline_at;
+
+	if (run_is_null(row, RUN_COL_DEADLINE_AT))
+		return;
+	deadline_at = run_time(row, RUN_COL_DEADLINE_AT);
+	/* Who waits for others waits for its own time, too. */
+	if (TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)))
+		due_at = Max(now, scheduled_for);
+	/* It was put back before its time, but not before it was made. */
+	if (deadline_at <= scheduled_for)
+		scheduled_for = run_time(row, RUN_COL_QUEUED_AT);
+	run_row_set(row, RUN_COL_DEADLINE_AT, TimestampTzGetDatum(due_at + deadline_at - scheduled_for));
+}
+
+/* Make a finished run's row one that waits, with an attempt left. */
+static void
+reset_row(RunRow *row, TimestampTz now, int max_attempts)
+{
 	int			attempt = run_int32(row, RUN_COL_ATTEMPT);
 
-	/* A deadline is a length after the due time, so it moves along. */
-	if (!run_is_null(row, RUN_COL_DEADLINE_AT))
-		run_row_set(row, RUN_COL_DEADLINE_AT,
-					TimestampTzGetDatum(now + run_time(row, RUN_COL_DEADLINE_AT) -
-										run_time(row, RUN_COL_SCHEDULED_FOR)));
+	renew_deadline(row, now);
 	if (attempt >= max_attempts)
 		run_row_set(row, RUN_COL_MAX_ATTEMPTS, Int32GetDatum(attempt + 1));
 	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(catalog_home_id_or_error()));
-	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
 	run_row_set(row, RUN_COL_CRASHES, Int32GetDatum(0));
 	run_row_set_null(row, RUN_COL_STARTED_AT);
 	run_row_set_null(row, RUN_COL_INCARNATION);
@@ -317,6 +340,7 @@ bool
 prepare_retry(RunRow *row, bool is_strict)
 {
 	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
+	TimestampTz now = taskly_now();
 	int			max_attempts = 0;
 	const char *missing = missing_for_retry(row, &max_attempts);
 	bool		is_allowed = missing == NULL && unique_allows_retry(row);
@@ -325,9 +349,13 @@ prepare_retry(RunRow *row, bool is_strict)
 		refuse_retry(run_id, psprintf("Its %s does not exist any more.", missing));
 	if (!is_allowed && is_strict)
 		refuse_retry(run_id, "Another run with its unique key waits, or is being made.");
-	if (is_allowed)
-		reset_row(row, max_attempts);
-	return is_allowed;
+	if (!is_allowed)
+		return false;
+	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
+	if (!dependency_come_back(row, is_strict))
+		return false;
+	reset_row(row, now, max_attempts);
+	return true;
 }
 
 static ChangeResult
@@ -349,7 +377,7 @@ retry_finished(RunRow *row, bool is_strict)
  * snapshot taken after that sees the latest end of the run.
  */
 static ChangeResult
-retry_locked(int64 run_id, bool is_strict)
+retry_locked(int64 run_id, bool is_strict, MayRetry may_retry)
 {
 	ChangeResult result = CHANGE_NOT_POSSIBLE;
 	RunRow		row;
@@ -358,10 +386,32 @@ retry_locked(int64 run_id, bool is_strict)
 	if (run_presence_test(run_id))
 		return CHANGE_NOT_POSSIBLE;
 	push_newest_snapshot();
-	if (history_store_find(run_id, &row, &status) && can_be_retried(status))
+	if (history_store_find(run_id, &row, &status) && may_retry(status))
 		result = retry_finished(&row, is_strict);
 	pop_newest_snapshot();
 	return result;
+}
+
+/* A run that was skipped since one that it depends on, and that is put back, had failed. */
+static bool
+put_back_skipped(int64 run_id)
+{
+	ChangeResult result;
+
+	if (!dependency_lock_run(run_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not bring back run " INT64_FORMAT, run_id),
+				 errdetail("Another session is retrying it.")));
+	result = retry_locked(run_id, false, is_skipped);
+	lock_release_run(run_id);
+	return result == CHANGE_DONE;
+}
+
+void
+retry_children(int64 run_id)
+{
+	dependency_bring_back_children(run_id, put_back_skipped);
 }
 
 static ChangeResult
@@ -377,10 +427,12 @@ retry_run(int64 run_id, bool is_strict)
 	if (!history_store_find(run_id, &row, &status) ||
 		!may_manage(run_oid(&row, RUN_COL_OWNER)))
 		return CHANGE_NOT_FOUND;
-	if (!can_be_retried(status) || !lock_try_run(run_id))
+	if (!can_be_retried(status) || !dependency_lock_run(run_id))
 		return CHANGE_NOT_POSSIBLE;
-	result = retry_locked(run_id, is_strict);
+	result = retry_locked(run_id, is_strict, can_be_retried);
 	lock_release_run(run_id);
+	if (result == CHANGE_DONE)
+		retry_children(run_id);
 	return result;
 }
 

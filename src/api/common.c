@@ -303,18 +303,6 @@ check_choice(const char *argument, const char *value, const char *const *allowed
 	return -1;					/* not reached */
 }
 
-void
-refuse_unsupported(const char *argument, const char *value)
-{
-	if (value == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("option \"%s\" is not supported", argument)));
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s \"%s\" is not supported", argument, value)));
-}
-
 /* ------------------------------------------------------------------------
  * Tasks
  * ------------------------------------------------------------------------ */

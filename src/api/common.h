@@ -75,9 +75,6 @@ extern void check_range(const char *argument, int64 value, int64 min, int64 max)
 extern int	check_choice(const char *argument, const char *value,
 						 const char *const *allowed);
 
-/* Error 0A000: an argument, or one value of it (else NULL), that is not supported. */
-extern void refuse_unsupported(const char *argument, const char *value) pg_attribute_noreturn();
-
 /* --- tasks ---------------------------------------------------------- */
 
 /*

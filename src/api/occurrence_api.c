@@ -21,9 +21,11 @@
 #include "api/run_args.h"
 #include "api/schedule_api.h"
 #include "plan/agenda.h"
+#include "plan/task_graph.h"
 #include "server/clock.h"
 #include "server/wake.h"
 #include "store/calendar_cache.h"
+#include "store/follower_store.h"
 #include "store/home_store.h"
 #include "store/run_store.h"
 #include "store/task_timetable.h"
@@ -58,7 +60,26 @@ typedef struct Backfill
 	TimestampTz since;
 	TimestampTz until;
 	int64		count;
+	Followers	followers;		/* they have the same instants */
 } Backfill;
+
+static void
+receive_after(int64 task_id, const int64 *after, int count, void *arg)
+{
+	task_graph_put(arg, task_id, after, count);
+}
+
+static void
+find_followers(Backfill *backfill)
+{
+	TaskGraph	graph;
+	IdList		ids;
+
+	task_graph_init(&graph, CurrentMemoryContext);
+	follower_store_read_all(receive_after, &graph);
+	ids = task_graph_descendants(&graph, backfill->task.task_id);
+	follower_store_load(ids.ids, ids.count, &backfill->followers);
+}
 
 /* A schedule recurs from its beginning on; backfill is for what was before, too. */
 static void
@@ -108,6 +129,12 @@ fill_rows(const Backfill *backfill, RunRow *rows, int max, TimestampTz *last)
 }
 
 static void
+wake_for_follower(int64 run_id, void *arg)
+{
+	wake_for_runs(run_id, 1);
+}
+
+static void
 insert_backfill(FunctionCallInfo fcinfo, const Backfill *backfill)
 {
 	RunRow	   *rows = palloc(sizeof(RunRow) * INSERT_CHUNK);
@@ -128,6 +155,8 @@ insert_backfill(FunctionCallInfo fcinfo, const Backfill *backfill)
 		}
 		run_store_insert(rows, count);
 		wake_for_runs(first_id, (int) (last_id - first_id + 1));
+		for (int i = 0; i < count && backfill->followers.count > 0; i++)
+			(void) follower_store_insert_runs(&backfill->followers, &rows[i], wake_for_follower, NULL);
 	}
 	pfree(rows);
 }
@@ -155,6 +184,7 @@ backfill(FunctionCallInfo fcinfo, bool is_by_id)
 	init_backfill(&backfill);
 
 	push_newest_snapshot();
+	find_followers(&backfill);
 	read_queue_of_task(backfill.task.queue_id, &queue);
 	check_queue_takes(&queue, backfill.task.priority, backfill.count);
 	quota_check_pending(backfill.task.owner, backfill.count);

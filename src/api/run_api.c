@@ -18,6 +18,7 @@
 
 #include "api/command_args.h"
 #include "api/common.h"
+#include "api/dependency_api.h"
 #include "api/quota_check.h"
 #include "api/run_args.h"
 #include "api/unique_args.h"
@@ -77,21 +78,38 @@ PG_FUNCTION_INFO_V1(taskly_submit_v1);
  * Runs of a task
  * ------------------------------------------------------------------------ */
 
+/* A run that waits already keeps what it depends on, whatever else is changed. */
+static void
+refuse_dependencies_of_waiting(const DependsOn *depends_on, const UniqueArgs *unique)
+{
+	if (depends_on->count == 0 || unique->on_conflict == CONFLICT_KEEP)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("depends_on cannot be used with this on_conflict"),
+			 errdetail("What a run that waits already depends on is not changed."),
+			 errhint("Use on_conflict => 'keep', or leave depends_on out.")));
+}
+
 /*
- * Insert a row, unless a run with its unique key stays; returns the run_id.
- * attempts: how many it is allowed.
+ * Insert a row, unless a run with its unique key stays; returns the run_id. What
+ * stays depends on what it did. attempts: how many it is allowed.
  */
 static Datum
-make_run(RunRow *row, const QueueRow *queue, const UniqueArgs *unique, int attempts)
+make_run(RunRow *row, const QueueRow *queue, const UniqueArgs *unique,
+		 DependsOn *depends_on, int attempts)
 {
 	int32		priority = run_int32(row, RUN_COL_PRIORITY);
 
+	refuse_dependencies_of_waiting(depends_on, unique);
 	check_queue_takes(queue, priority, 0);
 	if (run_is_null(row, RUN_COL_UNIQUE_KEY) || !unique_run_stays(row, unique, attempts))
 	{
 		check_queue_takes(queue, priority, 1);
 		quota_check_pending(run_oid(row, RUN_COL_OWNER), 1);
+		depends_on_check(depends_on, row);
 		run_store_insert(row, 1);
+		depends_on_insert(depends_on, row);
 		wake_for_runs(run_int64(row, RUN_COL_RUN_ID), 1);
 	}
 	return row->values[RUN_COL_RUN_ID - 1];
@@ -111,13 +129,14 @@ enqueue(FunctionCallInfo fcinfo, bool is_by_id)
 	Datum		args;
 	Datum		unique_key;
 	UniqueArgs	unique;
+	DependsOn	depends_on;
 	TaskRow		task;
 	QueueRow	queue;
 	RunRow		row;
 	Datum		run_id;
 
 	begin_writing_call("taskly.enqueue()");
-	refuse_dependencies(fcinfo, ENQUEUE_DEPENDS_ON, ENQUEUE_DEPENDS_WHEN);
+	arg_depends_on(fcinfo, ENQUEUE_DEPENDS_ON, ENQUEUE_DEPENDS_WHEN, &depends_on);
 	args = arg_jsonb(fcinfo, ENQUEUE_ARGS);
 	unique_key = arg_key(fcinfo, ENQUEUE_UNIQUE_KEY, "unique_key");
 	read_unique_args(fcinfo, ENQUEUE_ON_CONFLICT, ENQUEUE_UNIQUE_FOR,
@@ -131,7 +150,7 @@ enqueue(FunctionCallInfo fcinfo, bool is_by_id)
 	set_key(&row, RUN_COL_UNIQUE_KEY, unique_key);
 	read_queue_of_task(task.queue_id, &queue);
 	check_unique_in_queue(&unique, &queue);
-	run_id = make_run(&row, &queue, &unique, task.max_attempts);
+	run_id = make_run(&row, &queue, &unique, &depends_on, task.max_attempts);
 	pop_newest_snapshot();
 	return run_id;
 }
@@ -261,10 +280,11 @@ taskly_submit_v1(PG_FUNCTION_ARGS)
 	RunRow		row;
 	QueueRow	queue;
 	UniqueArgs	unique;
+	DependsOn	depends_on;
 	Datum		run_id;
 
 	begin_writing_call("taskly.submit()");
-	refuse_dependencies(fcinfo, SUBMIT_DEPENDS_ON, SUBMIT_DEPENDS_WHEN);
+	arg_depends_on(fcinfo, SUBMIT_DEPENDS_ON, SUBMIT_DEPENDS_WHEN, &depends_on);
 	check_owner(GetUserId());
 
 	run_row_init(&row);
@@ -279,7 +299,8 @@ taskly_submit_v1(PG_FUNCTION_ARGS)
 	check_unique_in_queue(&unique, &queue);
 	run_row_set(&row, RUN_COL_HOME_ID, Int64GetDatum(catalog_home_id_or_error()));
 	run_row_set(&row, RUN_COL_RUN_ID, Int64GetDatum(run_store_next_id()));
-	run_id = make_run(&row, &queue, &unique, run_int32(&row, RUN_COL_MAX_ATTEMPTS));
+	run_id = make_run(&row, &queue, &unique, &depends_on,
+					  run_int32(&row, RUN_COL_MAX_ATTEMPTS));
 	pop_newest_snapshot();
 	return run_id;
 }

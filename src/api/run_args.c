@@ -155,37 +155,6 @@ fill_row_for_task(FunctionCallInfo fcinfo, bool is_by_id, const TaskRunArgs *pla
 }
 
 /* ------------------------------------------------------------------------
- * Arguments that are not supported
- * ------------------------------------------------------------------------ */
-
-void
-refuse_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (!PG_ARGISNULL(n))
-		refuse_unsupported(name, NULL);
-}
-
-/* An argument with one supported value, the first of those that are allowed. */
-static void
-refuse_other_choice(FunctionCallInfo fcinfo, int n, const char *name,
-					const char *const *allowed)
-{
-	char	   *value = required_text(fcinfo, n, name);
-
-	if (check_choice(name, value, allowed) > 0)
-		refuse_unsupported(name, value);
-}
-
-void
-refuse_dependencies(FunctionCallInfo fcinfo, int depends_on, int depends_when)
-{
-	static const char *const allowed[] = {"succeeded", "ended", NULL};
-
-	refuse_argument(fcinfo, depends_on, "depends_on");
-	refuse_other_choice(fcinfo, depends_when, "depends_when", allowed);
-}
-
-/* ------------------------------------------------------------------------
  * Queues
  * ------------------------------------------------------------------------ */
 
@@ -241,8 +210,12 @@ count_room(int32 queue_id, int64 limit)
 {
 	int			most = (int) Min(limit, PG_INT32_MAX);
 
-	return limit - run_store_read_queue(queue_id, DT_NOBEGIN, 0, most,
-										count_only, NULL);
+	int			count = run_store_read_queue(queue_id, DT_NOBEGIN, 0, most, count_only, NULL);
+
+	/* Those that wait for other runs, too. */
+	if (count < most)
+		count += run_store_read_queue(queue_id, DT_NOEND, 0, most - count, count_only, NULL);
+	return limit - count;
 }
 
 static void

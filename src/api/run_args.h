@@ -60,11 +60,6 @@ extern void fill_row_for_task(FunctionCallInfo fcinfo, bool is_by_id, const Task
 /* A length after the time for which the row is scheduled; NULL: leave it. */
 extern void set_run_deadline(RunRow *row, Interval *deadline);
 
-/* Error 0A000 when argument n is given. */
-extern void refuse_argument(FunctionCallInfo fcinfo, int n, const char *name);
-
-/* The same for arguments, at these places, of which no value or one is supported. */
-extern void refuse_dependencies(FunctionCallInfo fcinfo, int depends_on, int depends_when);
 
 /* A queue by its name; error 42704. Should it be dropped meanwhile, its runs go on elsewhere. */
 extern void find_queue_for_run(const char *name, QueueRow *queue);

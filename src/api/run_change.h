@@ -24,9 +24,13 @@ extern bool can_be_retried(const char *status);
 
 /*
  * Make the row of a finished run one that waits: due now, with an attempt left.
- * False, or if is_strict an error that says why: it cannot wait.
+ * False, or if is_strict an error that says why: it cannot wait. When it depends
+ * on runs that are not over, it waits for them.
  */
 extern bool prepare_retry(RunRow *row, bool is_strict);
+
+/* A run was put back, and its lock released: those that were skipped because of it come back. */
+extern void retry_children(int64 run_id);
 
 /* The run_ids of an array: sorted, each once, without nulls. Returns how many. */
 extern int	read_run_ids(ArrayType *array, int64 **run_ids);

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "api/common.h"
+#include "api/dependency_api.h"
 #include "api/run_args.h"
 #include "api/run_change.h"
 #include "api/unique_args.h"
@@ -176,8 +177,9 @@ is_retried_in_bulk(const EndedRun *run, ManagedOwner *last, bool *is_settled)
 	row_of_ended(run, &row);
 	*is_settled = !is_managed(&row, last) ||
 		!can_be_retried(TextDatumGetCString(run->values[FINISHED_COL_STATUS - 1]));
-	/* Who has a unique key has to look for others of it. */
-	return !*is_settled && run_is_null(&row, RUN_COL_UNIQUE_KEY);
+	/* Who has a unique key has to look for others of it, a child at its parents. */
+	return !*is_settled && run_is_null(&row, RUN_COL_UNIQUE_KEY) &&
+		!dependency_has_parents(run_int64(&row, RUN_COL_RUN_ID));
 }
 
 /*
@@ -207,11 +209,13 @@ lock_ended(int64 *run_ids, int count, EndedRun *runs, bool *is_locked)
 	}
 }
 
-/* Put back what is locked; returns how many. What has moved since we found it is left. */
+/*
+ * Put back what is locked, into rows; returns how many. What has moved since we
+ * found it is left.
+ */
 static int
-put_back_ended(int64 *run_ids, int count, EndedRun *runs, const bool *is_locked)
+put_back_ended(int64 *run_ids, int count, EndedRun *runs, const bool *is_locked, RunRow *rows)
 {
-	RunRow	   *rows = palloc(sizeof(RunRow) * count);
 	int			back = 0;
 
 	for (int i = 0; i < count; i++)
@@ -233,6 +237,14 @@ put_back_ended(int64 *run_ids, int count, EndedRun *runs, const bool *is_locked)
 	return back;
 }
 
+/* Now that their rows are there, and their locks released. */
+static void
+bring_back_children(const RunRow *rows, int count)
+{
+	for (int i = 0; i < count; i++)
+		retry_children(run_int64(&rows[i], RUN_COL_RUN_ID));
+}
+
 /* Now that their rows are there. */
 static void
 unlock_ended(int count, const EndedRun *runs, const bool *is_locked)
@@ -249,6 +261,7 @@ retry_chunk(int64 *run_ids, int count)
 {
 	EndedRun   *runs = palloc(sizeof(EndedRun) * count);
 	bool	   *is_locked = palloc(sizeof(bool) * count);
+	RunRow	   *rows = palloc(sizeof(RunRow) * count);
 	int			back;
 
 	push_newest_snapshot();
@@ -256,9 +269,10 @@ retry_chunk(int64 *run_ids, int count)
 	pop_newest_snapshot();
 	lock_ended(run_ids, count, runs, is_locked);
 	push_newest_snapshot();
-	back = put_back_ended(run_ids, count, runs, is_locked);
+	back = put_back_ended(run_ids, count, runs, is_locked, rows);
 	pop_newest_snapshot();
 	unlock_ended(count, runs, is_locked);
+	bring_back_children(rows, back);
 	return back;
 }
 

@@ -51,6 +51,7 @@ replace_task(FunctionCallInfo fcinfo, char *name, bool with_schedule)
 	if (!task_store_find(name, draft.row.owner, &replaced))
 		quota_check_tasks(draft.row.owner);
 	task_id = task_store_replace(&draft.row);
+	task_draft_check_after(&draft, task_id);
 	wake_for_task(task_id);
 	return task_id;
 }
@@ -163,6 +164,7 @@ alter_task(FunctionCallInfo fcinfo, const TaskRow *task)
 	if (draft.row.owner != task->owner)
 		quota_check_tasks(draft.row.owner);
 	task_store_update(&draft.row);
+	task_draft_check_after(&draft, task->task_id);
 	if (draft.row.owner != task->owner)
 		(void) run_bulk_set_owner(task->task_id, draft.row.owner);
 	wake_for_task(task->task_id);
@@ -197,11 +199,12 @@ taskly_alter_by_id_v1(PG_FUNCTION_ARGS)
 
 /* Runs in execution end normally: they have read what they need. */
 static Datum
-drop_task(int64 task_id)
+drop_task(const TaskRow *task)
 {
-	(void) run_bulk_delete_of_task(task_id);
-	task_store_delete(task_id);
-	wake_for_task(task_id);
+	task_check_not_followed(task);
+	(void) run_bulk_delete_of_task(task->task_id);
+	task_store_delete(task->task_id);
+	wake_for_task(task->task_id);
 	return BoolGetDatum(true);
 }
 
@@ -213,7 +216,7 @@ taskly_drop_task_v1(PG_FUNCTION_ARGS)
 
 	begin_writing_call("taskly.drop_task()");
 	lock_by_name(fcinfo, &task);
-	return drop_task(task.task_id);
+	return drop_task(&task);
 }
 
 /* drop_task(task_id bigint) RETURNS boolean */
@@ -224,7 +227,7 @@ taskly_drop_task_by_id_v1(PG_FUNCTION_ARGS)
 
 	begin_writing_call("taskly.drop_task()");
 	lock_by_id(fcinfo, &task);
-	return drop_task(task.task_id);
+	return drop_task(&task);
 }
 
 /* ------------------------------------------------------------------------

@@ -27,8 +27,7 @@ typedef enum OptionType
 	OPTION_INTERVAL,			/* Interval *, NULL */
 	OPTION_VARLENA,				/* Datum, 0 */
 	OPTION_ATOMIC,				/* AtomicChoice, ATOMIC_AUTO */
-	OPTION_ROLE,				/* Oid, the caller */
-	OPTION_UNSUPPORTED
+	OPTION_ROLE					/* Oid, the caller */
 } OptionType;
 
 typedef struct OptionInfo
@@ -74,7 +73,7 @@ static const OptionInfo options[TASK_OPTIONS] = {
 	[TASK_ON_FAILURE] = {"on_failure", OPTION_TEXT, AT(row.on_failure), false, true},
 	[TASK_PAUSE_AFTER_FAILURES] = {"pause_after_failures", OPTION_INT,
 	AT(row.pause_after_failures), false, true, NULL, 0},
-	[TASK_AFTER] = {"after", OPTION_UNSUPPORTED},
+	[TASK_AFTER] = {"after", OPTION_VARLENA, AT(after), false, true},
 	[TASK_CALENDAR] = {"calendar", OPTION_TEXT, AT(calendar), true, true},
 	[TASK_ON_EXCLUDED] = {"on_excluded", OPTION_TEXT, AT(row.on_excluded), true, true, "skip"},
 	[TASK_OWNER] = {"owner", OPTION_ROLE, AT(row.owner), false, false},
@@ -125,8 +124,6 @@ set_default(TaskDraft *draft, TaskOption option)
 		case OPTION_ROLE:
 			*(Oid *) field = GetUserId();
 			break;
-		case OPTION_UNSUPPORTED:
-			break;
 	}
 }
 
@@ -162,8 +159,6 @@ set_value(TaskDraft *draft, TaskOption option, Datum value)
 		case OPTION_ROLE:
 			*(Oid *) field = DatumGetObjectId(value);
 			break;
-		case OPTION_UNSUPPORTED:
-			refuse_unsupported(info->name, NULL);
 	}
 }
 
@@ -233,8 +228,6 @@ find_option(const char *name)
 	{
 		if (strcmp(name, options[i].name) != 0)
 			continue;
-		if (options[i].type == OPTION_UNSUPPORTED)
-			refuse_unsupported(name, NULL);
 		if (options[i].has_default)
 			return (TaskOption) i;
 	}

@@ -63,6 +63,7 @@ typedef struct TaskDraft
 	char	   *kind;
 	AtomicChoice atomic;
 	char	   *queue;			/* NULL: stay in row.queue_id */
+	Datum		after;			/* text[] of names, or 0; of no meaning unless it is changed */
 	char	   *calendar;		/* NULL: row.calendar_id stays, unless it was reset */
 	bool		is_given[TASK_OPTIONS];
 	bool		is_changed[TASK_OPTIONS];	/* given or reset; all when new */
@@ -94,5 +95,14 @@ extern bool task_option_needs_schedule(TaskOption option);
  * queue, kind, timezone, on_lost, anchor, last_fire. In task_check.c.
  */
 extern void task_draft_check(TaskDraft *draft);
+
+/*
+ * Once the draft was written as a task: write what it comes after, and check what
+ * it leads to, and what follows it. In task_after.c.
+ */
+extern void task_draft_check_after(const TaskDraft *draft, int64 task_id);
+
+/* Error 2BP01 when others come after a task. */
+extern void task_check_not_followed(const TaskRow *task);
 
 #endif							/* TASKLY_TASK_ARGS_H */

@@ -473,6 +473,21 @@ check_calendar(TaskDraft *draft)
 				 errmsg("option \"on_excluded\" needs a calendar")));
 }
 
+/* A task that comes after others has their instants. */
+static void
+check_one_origin(const TaskDraft *draft)
+{
+	bool		comes_after = draft->is_changed[TASK_AFTER] ?
+		draft->after != (Datum) 0 : draft->row.after != (Datum) 0;
+
+	if (comes_after && draft->row.schedule != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a task cannot have both a schedule and \"after\""),
+				 errdetail("A task that comes after others runs for each instant of the schedule that they lead to."),
+				 errhint("Use taskly.define(), or alter the task with reset => '{schedule}' or reset => '{after}'.")));
+}
+
 static void
 check_schedule(TaskDraft *draft)
 {
@@ -480,6 +495,7 @@ check_schedule(TaskDraft *draft)
 	bool		names_zone;
 	Timetable	timetable;
 
+	check_one_origin(draft);
 	if (draft->old.name == NULL)
 		row->last_fire = DT_NOBEGIN;
 	if (row->schedule == NULL)

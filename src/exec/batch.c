@@ -148,7 +148,8 @@ note_success(BatchedRun *batched)
 	if (run->end.result != (Datum) 0)
 		run->end.result = datumCopy(run->end.result, false, -1);
 	run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
-	batched->is_to_be_kept = outcome_is_kept((QueueKeep) run->assignment->keep, &run->end);
+	batched->is_to_be_kept = outcome_is_kept((QueueKeep) run->assignment->keep,
+											 run->assignment->run_id, &run->end);
 }
 
 static void

@@ -190,7 +190,8 @@ running_record_end(RunningRun *run)
 		outcome_snooze(&run->row, &run->end);
 		run_store_insert(&run->row, 1);
 	}
-	else if (outcome_is_kept((QueueKeep) run->assignment->keep, &run->end))
+	else if (outcome_is_kept((QueueKeep) run->assignment->keep,
+							 run->assignment->run_id, &run->end))
 	{
 		run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
 		history_store_insert(&run->row, &run->end,

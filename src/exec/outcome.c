@@ -28,6 +28,7 @@
 #include "server/database.h"
 #include "server/guc.h"
 #include "server/wake.h"
+#include "store/dependency_store.h"
 #include "store/queue_store.h"
 #include "store/queue_key_store.h"
 #include "store/task_store.h"
@@ -277,10 +278,11 @@ outcome_settle_key(const RunRow *row, const RunEnd *end)
  * ------------------------------------------------------------------------ */
 
 bool
-outcome_is_kept(QueueKeep keep, const RunEnd *end)
+outcome_is_kept(QueueKeep keep, int64 run_id, const RunEnd *end)
 {
 	return keep == KEEP_ALL ||
-		(keep == KEEP_FAILURES && end->status != RUN_SUCCEEDED);
+		(keep == KEEP_FAILURES && end->status != RUN_SUCCEEDED) ||
+		(end->is_final && dependency_store_has_children(run_id));
 }
 
 static QueueKeep
@@ -367,7 +369,8 @@ record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 
 	end->is_final = !may_be_tried_again(row, definition, end) ||
 		!next_attempt_at(row, definition, end, &due_at);
-	if (outcome_is_kept(keep_of_queue(run_int32(row, RUN_COL_QUEUE_ID)), end))
+	if (outcome_is_kept(keep_of_queue(run_int32(row, RUN_COL_QUEUE_ID)),
+						run_int64(row, RUN_COL_RUN_ID), end))
 		history_store_insert(row, end, database_history_slot(database_my_entry()));
 	outcome_settle_key(row, end);
 	if (!end->is_final)

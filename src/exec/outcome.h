@@ -54,8 +54,11 @@ extern void run_end_init(RunEnd *end, RunStatus status);
 extern void run_end_start(RunEnd *end);
 extern void run_end_finish(RunEnd *end);
 
-/* Is such an end kept in history, by what its queue keeps? */
-extern bool outcome_is_kept(QueueKeep keep, const RunEnd *end);
+/*
+ * Is such an end of a run kept in history, by what its queue keeps? The end of a
+ * run for which others wait is, in any case: they are told by it.
+ */
+extern bool outcome_is_kept(QueueKeep keep, int64 run_id, const RunEnd *end);
 
 /*
  * Record the end of an attempt in the current transaction: history, and the

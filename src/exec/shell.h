@@ -21,6 +21,9 @@
 /* Longer args are not in the environment, only on standard input. */
 #define SHELL_ARGS_ENVIRONMENT_MAX	100000
 
+/* The results of parents are there when they are at most so long. */
+#define SHELL_RESULTS_ENVIRONMENT_MAX	65536
+
 #define SHELL_WAIT_FDS	3
 
 typedef struct ShellSpec
@@ -30,6 +33,7 @@ typedef struct ShellSpec
 	int			attempt;
 	const char *scheduled_for;	/* NULL: left out */
 	const char *args;			/* JSON text, or NULL */
+	const char *parent_results; /* JSON text, or NULL */
 	const char *command;		/* for /bin/sh -c */
 	const char *database;
 	const char *owner;

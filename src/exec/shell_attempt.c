@@ -25,6 +25,7 @@
 #include "server/rights.h"
 #include "server/shmem.h"
 #include "server/txn.h"
+#include "store/dependency_store.h"
 
 static const Obstacle task_is_gone = {
 	RUN_FAILED, "42704",
@@ -171,6 +172,7 @@ fill_spec(ShellAttempt *attempt, const RunRow *row)
 
 		spec->args = JsonbToCString(NULL, &args->root, VARSIZE(args));
 	}
+	spec->parent_results = dependency_parent_results(spec->run_id);
 	spec->command = attempt->definition.command;
 	spec->database = get_database_name(MyDatabaseId);
 	spec->owner = GetUserNameFromId(run_oid(row, RUN_COL_OWNER), false);

@@ -106,6 +106,8 @@ build_environment(char **environment, const ShellSpec *spec)
 		environment[n++] = psprintf("TASKLY_SCHEDULED_FOR=%s", spec->scheduled_for);
 	if (spec->args && strlen(spec->args) <= SHELL_ARGS_ENVIRONMENT_MAX)
 		environment[n++] = psprintf("TASKLY_ARGS=%s", spec->args);
+	if (spec->parent_results && strlen(spec->parent_results) <= SHELL_RESULTS_ENVIRONMENT_MAX)
+		environment[n++] = psprintf("TASKLY_PARENT_RESULTS=%s", spec->parent_results);
 	environment[n] = NULL;
 	Assert(n < ENVIRONMENT_MAX);
 }

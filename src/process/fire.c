@@ -27,6 +27,7 @@
 #include "plan/ready.h"
 #include "plan/task_plan.h"
 #include "process/fire.h"
+#include "process/followers.h"
 #include "process/intake.h"
 #include "process/outcomes.h"
 #include "server/clock.h"
@@ -206,6 +207,8 @@ fire_all(Fire *fires, int count, MemoryContext context, TimestampTz now)
 			rows[row_count++] = fire->row;
 	}
 	run_store_insert(rows, row_count);
+	for (int i = 0; i < row_count; i++)
+		followers_fire(&rows[i]);
 	/* Each knows its place now. */
 	for (int i = 0, r = 0; i < asked_count; i++)
 	{

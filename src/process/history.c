@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "process/dependencies.h"
 #include "process/history.h"
 #include "server/clock.h"
 #include "server/database.h"
@@ -56,6 +57,7 @@ move_on(int entry, int slot)
 	history_store_truncate(next_slot);
 	home_store_set_history_slot(next_slot);
 	database_set_history_slot(entry, next_slot);
+	dependencies_want_sweep();
 }
 
 /* A partition that is written since a time in the future is so from now on: the clock was set back. */

@@ -22,6 +22,7 @@
 #include "plan/role_plan.h"
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
+#include "process/dependencies.h"
 #include "process/intake.h"
 #include "process/leader.h"
 #include "process/pool.h"
@@ -49,6 +50,7 @@ typedef struct Wanted
 {
 	bool		everything;
 	bool		all_runs;
+	bool		dependencies;	/* all that wait for others */
 	bool		settings;
 	List	   *news;			/* of News: runs and tasks */
 } Wanted;
@@ -117,7 +119,7 @@ sort_news(const News *news)
 		case NEWS_RUNS:
 			/* More than memory holds is better read in order. */
 			if (news->count > taskly_ready_limit / 2)
-				wanted.all_runs = true;
+				wanted.all_runs = wanted.dependencies = true;
 			else
 				want_news(news);
 			break;
@@ -128,7 +130,7 @@ sort_news(const News *news)
 			wanted.settings = true;
 			break;
 		case NEWS_ALL_RUNS:
-			wanted.all_runs = true;
+			wanted.all_runs = wanted.dependencies = true;
 			break;
 		case NEWS_EVERYTHING:
 			wanted.everything = true;
@@ -237,6 +239,7 @@ read_settings(void)
 	if (has_home)
 		database_set_history_slot(my_entry, home.history_slot);
 	read_queues();
+	dependencies_read_settings();
 	leader_home_changed(is_at_home, home.term);
 	leader_settings_changed(reading_at);
 }
@@ -458,10 +461,12 @@ receive_run(const RunRow *row, void *arg)
 	if (!is_at_home || queue == NULL ||
 		run_int64(row, RUN_COL_HOME_ID) != home.home_id ||
 		!run_is_null(row, RUN_COL_STARTED_AT) ||
-		TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)) ||
 		!owner_exists(run_oid(row, RUN_COL_OWNER)))
 		return;
-	put_run(row, queue);
+	if (TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)))
+		dependencies_child_waits(row);
+	else
+		put_run(row, queue);
 }
 
 void
@@ -476,10 +481,19 @@ intake_put(const RunRow *row, TimestampTz now)
 		intake_want_run(run_int64(row, RUN_COL_RUN_ID));
 }
 
+static void
+receive_news(const RunRow *row, void *arg)
+{
+	(*(int64 *) arg)++;
+	receive_run(row, NULL);
+}
+
 /* What the news name may have been deleted: forget it, then see what is there. */
 static void
 read_runs(const News *news)
 {
+	int64		count = 0;
+
 	if (news->count <= ready_count())
 	{
 		for (int64 id = news->id; id < news->id + news->count; id++)
@@ -492,7 +506,9 @@ read_runs(const News *news)
 	}
 	else
 		ready_remove_range(news->id, news->count);
-	run_store_read(news->id, news->count, receive_run, NULL);
+	run_store_read(news->id, news->count, receive_news, &count);
+	if (count < news->count)
+		dependencies_runs_gone(news->id, news->count);
 }
 
 typedef struct Refill
@@ -606,11 +622,20 @@ intake_take_rescan(void)
  * One reading
  * ------------------------------------------------------------------------ */
 
+/* Nobody has told which runs wait for others, and which of these are over. */
+static void
+read_dependencies(void)
+{
+	dependencies_read_settings();
+	dependencies_want_all();
+}
+
 static void
 read_everything(void)
 {
 	read_settings();
 	read_all_runs();
+	read_dependencies();
 	leader_forget_tasks();
 }
 
@@ -625,6 +650,8 @@ read_wanted(Wanted *now_wanted)
 		read_settings();
 	if (now_wanted->all_runs && !now_wanted->everything)
 		read_all_runs();
+	if (now_wanted->dependencies && !now_wanted->everything)
+		read_dependencies();
 	foreach(cell, now_wanted->news)
 	{
 		const News *news = lfirst(cell);

@@ -20,8 +20,10 @@
 
 #include "plan/agenda.h"
 #include "plan/ready.h"
+#include "process/dependencies.h"
 #include "process/dispatch.h"
 #include "process/fire.h"
+#include "process/followers.h"
 #include "process/history.h"
 #include "process/intake.h"
 #include "process/leader.h"
@@ -65,6 +67,7 @@ leader_init(int entry)
 {
 	my_entry = entry;
 	agenda_init(TopMemoryContext, FIRE_LEAD_US);
+	followers_init(TopMemoryContext);
 	calendar_cache_init(TopMemoryContext);
 }
 
@@ -131,6 +134,7 @@ leader_task_changed(const TaskRow *task, TimestampTz now)
 
 	if (!am_leader || needs_tasks)
 		return;
+	followers_task_changed(task->task_id, task);
 	if (task->schedule == NULL || !is_at_home ||
 		!home_store_read(&home) || task->home_id != home.home_id)
 		agenda_remove(task->task_id);
@@ -141,6 +145,7 @@ leader_task_changed(const TaskRow *task, TimestampTz now)
 void
 leader_task_dropped(int64 task_id)
 {
+	followers_task_changed(task_id, NULL);
 	agenda_remove(task_id);
 }
 
@@ -238,6 +243,7 @@ load_tasks(TimestampTz now)
 	{
 		agenda_begin_reading();
 		calendar_cache_refresh(true, now, agenda_calendar_changed);
+		followers_load();
 		loaded_up_to = 0;
 		needs_tasks = false;
 	}
@@ -318,6 +324,7 @@ leader_turn(TimestampTz now)
 	if (taskly_enabled && !was_paused)
 		next = fire_turn(now);
 	next = earlier(next, strays_turn(now));
+	next = earlier(next, dependencies_sweep_turn(now));
 	return earlier(earlier(next, loading), history_turn(my_entry, now));
 }
 

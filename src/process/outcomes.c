@@ -19,6 +19,7 @@
 
 #include "exec/executor.h"
 #include "plan/task_plan.h"
+#include "process/dependencies.h"
 #include "process/intake.h"
 #include "process/leader.h"
 #include "process/outcomes.h"
@@ -89,7 +90,10 @@ count_attempt(const Outcome *outcome, bool is_final)
 	if (plan != NULL && is_final)
 		leader_run_ended(plan->task_id, outcome->finished_at);
 	if (is_final)
+	{
+		dependencies_run_ended(outcome->run_id, attempt.status);
 		log_run(outcome);
+	}
 }
 
 void
@@ -140,6 +144,8 @@ handle_outcome(const Outcome *outcome, TimestampTz now)
 
 	if (kind == OUTCOME_ENDED || (kind == OUTCOME_LOOK_AGAIN && outcome->finished_at != 0))
 		count_attempt(outcome, kind == OUTCOME_ENDED);
+	if (kind == OUTCOME_GONE)
+		dependencies_runs_gone(outcome->run_id, 1);
 	if (!is_ours)
 	{
 		/* Of a run that was dispatched before this scheduler's time. */

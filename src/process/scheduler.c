@@ -25,6 +25,7 @@
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
 #include "process/alarm.h"
+#include "process/dependencies.h"
 #include "process/dispatch.h"
 #include "process/intake.h"
 #include "process/leader.h"
@@ -71,6 +72,7 @@ init_scheduler(int entry)
 	role_plan_init(TopMemoryContext);
 	ready_init(TopMemoryContext, taskly_ready_limit);
 	intake_init(entry);
+	dependencies_init(TopMemoryContext);
 	leader_init(entry);
 	pool_init(entry);
 }
@@ -206,6 +208,7 @@ scheduler_turn(TimestampTz now)
 	next = earlier(next, recovery_turn());
 	intake_read(now);
 	leave_if_orphaned();
+	next = earlier(next, dependencies_turn(now));
 	next = earlier(next, leader_turn(now));
 	next = earlier(next, ready_advance(now));
 	next = earlier(next, expire_turn(now));

@@ -93,6 +93,9 @@ fill_row(FinishedRow *row, const RunRow *run, const RunEnd *end, int slot)
 	memcpy(row->nulls, run->nulls, sizeof(run->nulls));
 	/* Of an earlier attempt, which has a row of its own. */
 	row->nulls[RUN_COL_LAST_SQLSTATE - 1] = row->nulls[RUN_COL_LAST_MESSAGE - 1] = true;
+	/* It was waiting for other runs: nothing that is over is due at infinity. */
+	if (TIMESTAMP_IS_NOEND(run_time(run, RUN_COL_DUE_AT)))
+		set_value(row, RUN_COL_DUE_AT, run->values[RUN_COL_SCHEDULED_FOR - 1]);
 	fill_end(row, end, slot);
 }
 
@@ -104,6 +107,7 @@ history_store_insert(const RunRow *run, const RunEnd *end, int slot)
 	FinishedRow row;
 
 	fill_row(&row, run, end, slot);
+
 	relation_writer_open(&writer, rel);
 	relation_insert(&writer, row.values, row.nulls);
 	relation_writer_close(&writer);

@@ -61,6 +61,17 @@ static Statement cancel_in_queue = {
 	4, {INT4OID, INT2OID, TIMESTAMPTZOID, TEXTOID}, .sees_newest = true
 };
 
+/* Nothing that is over is due at infinity. */
+static Statement end_waiting_in_queue = {
+	"UPDATE taskly.pending_run SET due_at = scheduled_for"
+	" WHERE run_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+	" SELECT r.run_id FROM taskly.pending_run r"
+	" WHERE r.queue_id OPERATOR(pg_catalog.=) $1 AND r.due_at OPERATOR(pg_catalog.=) 'infinity'"
+	" AND r.started_at IS NULL"
+	" FOR UPDATE SKIP LOCKED))",
+	1, {INT4OID}, .sees_newest = true
+};
+
 /* Asked under a lock: who held it before has committed. */
 static Statement count_in_queue = {
 	"SELECT pg_catalog.count(*) FROM taskly.pending_run"
@@ -179,6 +190,7 @@ run_bulk_cancel_in_queue(int32 queue_id, int history_slot, const char *message)
 	Datum		values[] = {Int32GetDatum(queue_id), Int16GetDatum((int16) history_slot),
 	TimestampTzGetDatum(taskly_now()), CStringGetTextDatum(message)};
 
+	(void) store_execute(&end_waiting_in_queue, values, NULL, NULL, NULL);
 	return store_execute(&cancel_in_queue, values, NULL, wake_for_row, NULL);
 }
 

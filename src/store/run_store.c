@@ -35,6 +35,7 @@
 #define PENDING_RUN_OCCURRENCE	"pending_run_occurrence"
 #define RUN_ID_SEQUENCE		"run_run_id_seq"
 #define PENDING_RUN_STARTED	"pending_run_started"
+#define PENDING_RUN_WAITING	"pending_run_waiting"
 
 struct RunInserter
 {
@@ -181,22 +182,24 @@ scan_after(const char *index_name, ScanKey keys, int nkeys, const RunPlace *afte
 		   int limit, RunReceiver receive, void *arg)
 {
 	ScanKey		due_at = &keys[nkeys];
-	ScanKey		run_id = &keys[nkeys + 1];
+	ScanKey		next = &keys[nkeys + 1];
 	int			read;
 
 	/* First the rest of those that are due at the same instant, ... */
 	ScanKeyInit(due_at, nkeys + 1, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ,
 				TimestampTzGetDatum(after->due_at));
-	ScanKeyInit(run_id, nkeys + 2, BTGreaterStrategyNumber, F_INT8GT,
+	ScanKeyInit(next, nkeys + 2, BTGreaterStrategyNumber, F_INT8GT,
 				Int64GetDatum(after->run_id));
 	read = scan_index(index_name, keys, nkeys + 2, limit, receive, arg);
 
-	/* ... then later ones. */
+	/* ... then later ones, but those that wait for other runs. */
 	if (read < limit)
 	{
 		due_at->sk_strategy = BTGreaterStrategyNumber;
 		fmgr_info(F_TIMESTAMPTZ_GT, &due_at->sk_func);
-		read += scan_index(index_name, keys, nkeys + 1, limit - read, receive, arg);
+		ScanKeyInit(next, nkeys + 1, BTLessStrategyNumber, F_TIMESTAMPTZ_LT,
+					TimestampTzGetDatum(DT_NOEND));
+		read += scan_index(index_name, keys, nkeys + 2, limit - read, receive, arg);
 	}
 	return read;
 }
@@ -232,6 +235,15 @@ run_store_read_retrying(int32 queue_id, RunReceiver receive, void *arg)
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(queue_id));
 	(void) scan_index(PENDING_RUN_RETRYING, &key, 1, PG_INT32_MAX, receive, arg);
+}
+
+int
+run_store_read_waiting(TimestampTz until, int limit, RunReceiver receive, void *arg)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
+	return scan_index(PENDING_RUN_WAITING, &key, 1, limit, receive, arg);
 }
 
 void

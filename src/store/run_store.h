@@ -90,7 +90,11 @@ extern void run_store_read(int64 first, int64 count, RunReceiver receive, void *
 /* The occurrences of a task's schedule that are not over, as far as committed. */
 extern void run_store_read_occurrences(int64 task_id, RunReceiver receive, void *arg);
 
-/* Up to limit rows of a queue after (due_at, run_id), in that order; returns how many. */
+/*
+ * Up to limit rows of a queue after (due_at, run_id), in that order; returns how
+ * many. Those that wait for other runs (due_at is infinity) are read only when
+ * after_due_at is infinity.
+ */
 extern int	run_store_read_queue(int32 queue_id, TimestampTz after_due_at,
 								 int64 after_run_id, int limit,
 								 RunReceiver receive, void *arg);
@@ -107,6 +111,13 @@ extern int	run_store_read_key(int32 queue_id, const char *key, const RunPlace *a
 
 /* Rows of a queue that have a key and have been tried before. */
 extern void run_store_read_retrying(int32 queue_id, RunReceiver receive, void *arg);
+
+/*
+ * Rows that wait for other runs, up to limit of those whose deadline is not after
+ * an instant, the earliest first; returns how many.
+ */
+extern int	run_store_read_waiting(TimestampTz until, int limit,
+								   RunReceiver receive, void *arg);
 
 /* Rows with a durable start mark. */
 extern void run_store_read_started(RunReceiver receive, void *arg);

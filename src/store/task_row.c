@@ -93,6 +93,7 @@ task_row_from(const TaskColumns *c, TaskRow *task)
 	task->on_failure = get_text(c, TASK_COL_ON_FAILURE);
 	task->pause_after_failures =
 		DatumGetInt32(get_datum(c, TASK_COL_PAUSE_AFTER_FAILURES, 0));
+	task->after = get_varlena(c, TASK_COL_AFTER);
 	task->calendar_id = DatumGetInt32(get_datum(c, TASK_COL_CALENDAR_ID, 0));
 	task->on_excluded = get_text(c, TASK_COL_ON_EXCLUDED);
 	task->anchor = DatumGetTimestampTz(get_datum(c, TASK_COL_ANCHOR, 0));

@@ -116,6 +116,7 @@ typedef struct TaskRow
 	char	   *on_lost;
 	char	   *on_failure;
 	int32		pause_after_failures;	/* 0: never */
+	Datum		after;			/* bigint[] of task_ids, or 0 */
 	int32		calendar_id;	/* 0: none */
 	char	   *on_excluded;
 	TimestampTz anchor;

@@ -38,7 +38,12 @@ my $calendars = q{
 my $waiting = q{
 	SELECT string_agg(to_jsonb(p)::text, E'\n' ORDER BY p.run_id)
 	FROM (SELECT run_id, task_id, due_at, owner, args, command, deadline_at, attempt
-		FROM taskly.pending_run WHERE due_at > now() + interval '1 hour') p};
+		FROM taskly.pending_run WHERE due_at > now() + interval '1 hour' AND source <> 'schedule') p};
+
+# Of the runs that are not a matter of now.
+my $dependencies = q{
+	SELECT string_agg(to_jsonb(d)::text, E'\n' ORDER BY d.run_id, d.parent_id) FROM taskly.run_dependency d, family
+	WHERE d.run_id = child};
 
 # Dumps a database of the first node.
 sub dump_database
@@ -98,6 +103,7 @@ $node->safe_psql('source', q{
 	SELECT taskly.schedule('yearly', '0 0 1 1 *', 'SELECT 1', max_attempts => 3);
 	SELECT taskly.define('put', 'INSERT INTO effect SELECT $1 ->> 0', queue => 'narrow');
 	SELECT taskly.define('resting', 'SELECT 1');
+	SELECT taskly.define('after tick', 'INSERT INTO effect VALUES (''after tick'')', after => '{tick}');
 	SELECT taskly.pause('resting')});
 $node->safe_psql('source', q{
 	SET ROLE tenant;
@@ -106,6 +112,14 @@ $node->safe_psql('source', q{
 $node->safe_psql('source', q{
 	SELECT taskly.enqueue('put', '["far"]', run_at => now() + interval '1 day');
 	SELECT taskly.submit('INSERT INTO effect VALUES (''ad hoc'')', run_at => now() + interval '1 day')});
+# One that waits for two others, of which one has succeeded.
+$node->safe_psql('source', q{
+	CREATE TABLE family AS
+	SELECT taskly.submit('SELECT 1') AS first, taskly.submit('INSERT INTO effect VALUES (''parent'')', run_at => now() + interval '1 day') AS second;
+	ALTER TABLE family ADD child bigint;
+	UPDATE family SET child = taskly.submit('INSERT INTO effect VALUES (''child'')', depends_on => ARRAY[first, second])});
+poll_ok($node, 'source', q{SELECT count(*) FROM taskly.run_dependency, family WHERE run_id = child AND parent_status = 'succeeded'}, '1',
+	'a run waits on when one of its parents has succeeded');
 poll_ok($node, 'source', 'SELECT count(*) > 0 FROM effect', 't', 'tasks run in the original');
 
 # ---------------------------------------------------------------------------------------------
@@ -131,6 +145,7 @@ foreach my $target ($node, $other)
 	is($target->safe_psql('copy', $queues), $node->safe_psql('source', $queues), "$name: all queues, keys and quotas");
 	is($target->safe_psql('copy', $calendars), $node->safe_psql('source', $calendars), "$name: all calendars");
 	is($target->safe_psql('copy', $waiting), $node->safe_psql('source', $waiting), "$name: all runs that wait");
+	is($target->safe_psql('copy', $dependencies), $node->safe_psql('source', $dependencies), "$name: and for which");
 	is($target->safe_psql('copy', q{
 			SELECT (SELECT last_value FROM taskly.run_run_id_seq) >= (SELECT max(run_id) FROM taskly.pending_run),
 				(SELECT last_value FROM taskly.task_task_id_seq) >= (SELECT max(task_id) FROM taskly.task),
@@ -152,6 +167,11 @@ foreach my $target ($node, $other)
 		"$name: and those that came along");
 	is($target->safe_psql('copy', q{SELECT count(*) > 0 FROM taskly.attempts WHERE task_id IS NULL AND status = 'succeeded'}),
 		't', "$name: which were some");
+	poll_ok($target, 'copy', q{SELECT count(*) > 0 FROM effect WHERE what = 'after tick' AND database = 'copy'}, 't',
+		"$name: what comes after a task does");
+	$target->safe_psql('copy', q{UPDATE taskly.pending_run SET due_at = now() FROM family WHERE run_id = second});
+	poll_ok($target, 'copy', q{SELECT string_agg(what, ' ') FROM effect WHERE what IN ('parent', 'child') AND database = 'copy'},
+		'parent child', "$name: a run that waited for another runs after it");
 	is($target->safe_psql('copy', 'SELECT paused_at IS NOT NULL FROM taskly.tasks WHERE name = \'resting\''), 't',
 		"$name: what was paused is still");
 }

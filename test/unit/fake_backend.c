@@ -36,6 +36,8 @@ give_up(const char *what)
 typedef struct Chunk
 {
 	dlist_node	node;
+	struct FakeContext *context;
+	Size		size;
 } Chunk;
 
 struct FakeContext
@@ -67,7 +69,9 @@ MemoryContextAllocZero(MemoryContext context, Size size)
 {
 	Chunk	   *chunk = calloc(1, sizeof(Chunk) + size);
 
-	dlist_push_tail(&((struct FakeContext *) context)->chunks, &chunk->node);
+	chunk->context = (struct FakeContext *) context;
+	chunk->size = size;
+	dlist_push_tail(&chunk->context->chunks, &chunk->node);
 	return chunk + 1;
 }
 
@@ -88,6 +92,40 @@ free_chunk(void *pointer)
 
 	dlist_delete(&chunk->node);
 	free(chunk);
+}
+
+/* Weak, since some tests have those of libpgcommon. */
+#pragma weak palloc
+#pragma weak pfree
+#pragma weak repalloc
+void *
+palloc(Size size)
+{
+	return MemoryContextAlloc(CurrentMemoryContext, size);
+}
+
+void
+pfree(void *pointer)
+{
+	free_chunk(pointer);
+}
+
+/* Always another place. */
+void *
+repalloc(void *pointer, Size size)
+{
+	Chunk	   *chunk = (Chunk *) pointer - 1;
+	void	   *result = MemoryContextAlloc((MemoryContext) chunk->context, size);
+
+	memcpy(result, pointer, Min(size, chunk->size));
+	free_chunk(pointer);
+	return result;
+}
+
+void *
+repalloc_huge(void *pointer, Size size)
+{
+	return repalloc(pointer, size);
 }
 
 void
@@ -160,6 +198,17 @@ hash_create(const char *tabname, long nelem, const HASHCTL *info, int flags)
 		give_up("these flags of hash_create() are not built");
 	table->control = *info;
 	return table;
+}
+
+void
+hash_destroy(HTAB *table)
+{
+	for (int i = 0; i < FAKE_BUCKETS; i++)
+	{
+		while (table->buckets[i] != NULL)
+			(void) hash_search(table, ENTRY_OF(table->buckets[i]), HASH_REMOVE, NULL);
+	}
+	free_chunk(table);
 }
 
 static uint32
