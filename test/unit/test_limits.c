@@ -475,6 +475,36 @@ test_role_limit(void)
 }
 
 /* ------------------------------------------------------------------------
+ * Settings that change while runs run
+ * ------------------------------------------------------------------------ */
+
+/* In a worker's hands there are runs that have no key; in a fair queue all need one. */
+static void
+test_becomes_fair(void)
+{
+	begin_scene();
+	set_settings(1, (QueueSettings) {.algorithm = QUEUE_FIFO});
+	put_many(1, NULL, 1);
+	put_run(1, (WaitingRun) {.task_id = 5});
+	(void) begin_run(&workers[0]);
+	(void) begin_run(&workers[1]);
+	ready_forget_waiting();
+	set_settings(1, (QueueSettings) {.algorithm = QUEUE_FAIR});
+	put_many(1, "a", 1);
+	for (int i = 0; i < 2; i++)
+	{
+		RunEntry   *entry = ready_find(workers[i].run_id);
+
+		choice_release(&workers[i].load, entry, 0);
+		ready_return(entry);
+		workers[i].run_id = 0;
+	}
+	for (int i = 0; i < 3; i++)
+		(void) begin_run(&workers[i]);
+	ok(ready_count() == 0, "what is given back to a queue that has become fair has its share");
+}
+
+/* ------------------------------------------------------------------------
  * Orders
  * ------------------------------------------------------------------------ */
 
@@ -524,6 +554,7 @@ main(void)
 	test_per_key_limit();
 	test_task_limit();
 	test_role_limit();
+	test_becomes_fair();
 	test_orders();
 	return tap_done();
 }
