@@ -69,7 +69,7 @@ extern void key_plan_begin_reload(void);
 extern void key_plan_set(QueuePlan *queue, const char *text, int weight,
 						 bool is_paused, int64 blocked_by);
 typedef void (*KeyPlanVisitor) (KeyPlan *key);
-extern void key_plan_end_reload(KeyPlanVisitor changed);
+extern void key_plan_end_reload(KeyPlanVisitor changed, TimestampTz now);
 
 /* May a run of the key start: one that holds up the others, or any? */
 extern bool key_plan_has_room(const KeyPlan *key, bool is_blocker);

@@ -121,8 +121,10 @@ throttle_advance(TimestampTz now)
 	hash_seq_init(&scan, queues);
 	while ((queue = hash_seq_search(&scan)) != NULL)
 	{
-		TimestampTz open_at = rate_open_at(&queue->rate, &queue->rate_state);
+		TimestampTz open_at;
 
+		rate_fit(&queue->rate, &queue->rate_state, now);
+		open_at = rate_open_at(&queue->rate, &queue->rate_state);
 		queue->is_rate_open = open_at <= now;
 		if (!queue->is_rate_open && queue->waiting > 0)
 			next = earlier(next, open_at);

@@ -413,10 +413,10 @@ test_strict_order(void)
 
 	key_plan_begin_reload();
 	key_plan_set(throttle_find(1), "a", 1, false, 77);
-	key_plan_end_reload(ready_key_changed);
+	key_plan_end_reload(ready_key_changed, now);
 	ok(first_id() == 0, "a run that ended badly blocks its key");
 	key_plan_begin_reload();
-	key_plan_end_reload(ready_key_changed);
+	key_plan_end_reload(ready_key_changed, now);
 	ok(first_id() == second->run_id, "until that is taken back");
 	ready_remove(second);
 	ok(ready_count() == 0, "and nothing is left");
@@ -504,6 +504,37 @@ test_becomes_fair(void)
 	ok(ready_count() == 0, "what is given back to a queue that has become fair has its share");
 }
 
+/* Who waits for a rate waits no longer than the one that holds now says. */
+static void
+test_rate_changes(void)
+{
+	QueueSettings slow = {.rate = 1, .rate_per_key = 1, .rate_interval_us = USECS_PER_HOUR};
+
+	begin_scene();
+	set_settings(1, slow);
+	put_many(1, "a", 2);
+	duration_of = no_time;
+	(void) begin_run(&workers[0]);
+	(void) ready_advance(now);
+	ok(!begin_run(&workers[1]), "one an hour");
+	set_settings(1, (QueueSettings) {.rate = 1000, .rate_per_key = 1000});
+	key_plan_begin_reload();
+	key_plan_end_reload(ready_key_changed, now);
+	(void) ready_advance(now);
+	now += 10 * MS;
+	(void) ready_advance(now);
+	ok(begin_run(&workers[1]), "a higher rate holds at once");
+
+	set_settings(2, (QueueSettings) {.rate_per_key = 1, .rate_interval_us = USECS_PER_HOUR});
+	put_many(2, "a", 2);
+	(void) begin_run(&workers[2]);
+	set_settings(2, (QueueSettings) {.batch = 1});
+	key_plan_begin_reload();
+	key_plan_end_reload(ready_key_changed, now);
+	(void) ready_advance(now);
+	ok(begin_run(&workers[3]), "and so does that there is none");
+}
+
 /* ------------------------------------------------------------------------
  * Orders
  * ------------------------------------------------------------------------ */
@@ -555,6 +586,7 @@ main(void)
 	test_task_limit();
 	test_role_limit();
 	test_becomes_fair();
+	test_rate_changes();
 	test_orders();
 	return tap_done();
 }
