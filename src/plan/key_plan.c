@@ -214,6 +214,12 @@ key_plan_release(KeyPlan *key, TimestampTz now)
  * What rows say
  * ------------------------------------------------------------------------ */
 
+static bool
+is_held(const KeyPlan *key)
+{
+	return key->is_paused || key->blocked_by != 0;
+}
+
 void
 key_plan_begin_reload(void)
 {
@@ -222,7 +228,19 @@ key_plan_begin_reload(void)
 
 	hash_seq_init(&scan, keys);
 	while ((key = hash_seq_search(&scan)) != NULL)
+	{
 		key->is_set = false;
+		key->was_held = is_held(key);
+	}
+}
+
+/* Nobody saves up while it is held. */
+void
+key_plan_rejoin(KeyPlan *key)
+{
+	if (key->was_held && !is_held(key))
+		share_join(&key->share, &key->queue->key_clock);
+	key->was_held = false;
 }
 
 void

@@ -586,6 +586,7 @@ void
 ready_key_changed(KeyPlan *key)
 {
 	line_begin_key_change(key);
+	key_plan_rejoin(key);
 	line_end_key_change(key);
 	ready_look_for_left(key);
 }

@@ -57,6 +57,16 @@ set_rates(QueuePlan *queue, const QueueSettings *settings)
 		rate_assume_used(&queue->rate, &queue->rate_state, queue->starts_unknown_until);
 }
 
+/* Was it kept from its share of worker time, by what no longer holds it? */
+static bool
+is_let_go(const QueueSettings *old, const QueueSettings *settings)
+{
+	return (old->is_paused && !settings->is_paused) ||
+		(old->max_running != 0 &&
+		 (settings->max_running == 0 || settings->max_running > old->max_running)) ||
+		(old->rate != 0 && settings->rate != old->rate);
+}
+
 void
 throttle_set(int32 queue_id, const QueueSettings *settings)
 {
@@ -72,6 +82,8 @@ throttle_set(int32 queue_id, const QueueSettings *settings)
 		queue->is_rate_open = true;
 	}
 	set_rates(queue, settings);
+	if (is_let_go(&queue->settings, settings))
+		throttle_join(queue);
 	queue->settings = *settings;
 	queue->share.weight = settings->weight;
 	queue->is_seen = true;

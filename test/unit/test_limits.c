@@ -535,6 +535,37 @@ test_rate_changes(void)
 	ok(begin_run(&workers[3]), "and so does that there is none");
 }
 
+/* Nobody saves up while paused: who goes on has its share, not all of it. */
+static void
+test_no_saving_up(void)
+{
+	begin_scene();
+	set_settings(1, (QueueSettings) {.is_paused = true});
+	set_settings(2, (QueueSettings) {.weight = 1});
+	put_always(1, NULL);
+	put_always(2, NULL);
+	duration_of = by_queue;
+	memset(used, 0, sizeof(used));
+	play(1, now + 100 * USECS_PER_SEC, count_queue);
+	set_settings(1, (QueueSettings) {.is_paused = false});
+	memset(used, 0, sizeof(used));
+	play(1, now + 10 * USECS_PER_SEC, count_queue);
+	ok(used[2] > 4 * USECS_PER_SEC, "a queue that is resumed leaves the others their share");
+
+	begin_scene();
+	set_settings(1, (QueueSettings) {.algorithm = QUEUE_FAIR});
+	key_plan_set(throttle_find(1), "0", 1, true, 0);
+	duration_of = ten_or_hundred;
+	put_always(1, "0");
+	put_always(1, "1");
+	play(1, now + 100 * USECS_PER_SEC, count_key);
+	key_plan_begin_reload();
+	key_plan_end_reload(ready_key_changed, now);
+	memset(used, 0, sizeof(used));
+	play(1, now + 10 * USECS_PER_SEC, count_key);
+	ok(used[1] > 4 * USECS_PER_SEC, "and so does a key");
+}
+
 /* ------------------------------------------------------------------------
  * Orders
  * ------------------------------------------------------------------------ */
@@ -587,6 +618,7 @@ main(void)
 	test_role_limit();
 	test_becomes_fair();
 	test_rate_changes();
+	test_no_saving_up();
 	test_orders();
 	return tap_done();
 }
