@@ -99,12 +99,19 @@ find_or_make(QueuePlan *queue, const KeyId *id, const char *text)
 	return key;
 }
 
+/* One that is closed is opened by key_plan_next_open() only, with its flows. */
 static void
 wait_for_rate(KeyPlan *key, TimestampTz now)
 {
-	key->open_at = rate_open_at(&key->queue->rate_per_key, &key->rate_state);
-	if (key->open_at <= now || key->is_rate_closed)
+	TimestampTz open_at;
+
+	rate_fit(&key->queue->rate_per_key, &key->rate_state, now);
+	open_at = rate_open_at(&key->queue->rate_per_key, &key->rate_state);
+	if (key->is_rate_closed)
+		pairingheap_remove(&closed_by_rate, &key->open_node);
+	else if (open_at <= now)
 		return;
+	key->open_at = open_at;
 	key->is_rate_closed = true;
 	pairingheap_add(&closed_by_rate, &key->open_node);
 }
@@ -207,6 +214,12 @@ key_plan_release(KeyPlan *key, TimestampTz now)
  * What rows say
  * ------------------------------------------------------------------------ */
 
+static bool
+is_held(const KeyPlan *key)
+{
+	return key->is_paused || key->blocked_by != 0;
+}
+
 void
 key_plan_begin_reload(void)
 {
@@ -215,7 +228,19 @@ key_plan_begin_reload(void)
 
 	hash_seq_init(&scan, keys);
 	while ((key = hash_seq_search(&scan)) != NULL)
+	{
 		key->is_set = false;
+		key->was_held = is_held(key);
+	}
+}
+
+/* Nobody saves up while it is held. */
+void
+key_plan_rejoin(KeyPlan *key)
+{
+	if (key->was_held && !is_held(key))
+		share_join(&key->share, &key->queue->key_clock);
+	key->was_held = false;
 }
 
 void
@@ -232,7 +257,7 @@ key_plan_set(QueuePlan *queue, const char *text, int weight, bool is_paused,
 }
 
 void
-key_plan_end_reload(KeyPlanVisitor changed)
+key_plan_end_reload(KeyPlanVisitor changed, TimestampTz now)
 {
 	HASH_SEQ_STATUS scan;
 	KeyPlan    *key;
@@ -247,6 +272,9 @@ key_plan_end_reload(KeyPlanVisitor changed)
 			key->blocked_by = 0;
 			become_idle(key);
 		}
+		/* The rate may be another one. */
+		if (key->is_rate_closed)
+			wait_for_rate(key, now);
 		changed(key);
 	}
 }

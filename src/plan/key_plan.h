@@ -36,6 +36,7 @@ typedef struct KeyPlan
 	bool		is_rate_closed;
 	bool		is_set;			/* its row says something */
 	bool		is_paused;
+	bool		was_held;		/* during a reload: paused or blocked before */
 	int64		blocked_by;		/* run that ended badly, and holds up the others; 0: none */
 	int			blockers;		/* runs in memory that hold up the others */
 	int			running;		/* dispatched and not yet ended */
@@ -69,7 +70,10 @@ extern void key_plan_begin_reload(void);
 extern void key_plan_set(QueuePlan *queue, const char *text, int weight,
 						 bool is_paused, int64 blocked_by);
 typedef void (*KeyPlanVisitor) (KeyPlan *key);
-extern void key_plan_end_reload(KeyPlanVisitor changed);
+extern void key_plan_end_reload(KeyPlanVisitor changed, TimestampTz now);
+
+/* Between line_begin_key_change() and line_end_key_change(): what its row says has been read. */
+extern void key_plan_rejoin(KeyPlan *key);
 
 /* May a run of the key start: one that holds up the others, or any? */
 extern bool key_plan_has_room(const KeyPlan *key, bool is_blocker);

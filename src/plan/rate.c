@@ -61,6 +61,14 @@ rate_open_at(const RateLimit *limit, const RateState *state)
 }
 
 void
+rate_fit(const RateLimit *limit, RateState *state, TimestampTz now)
+{
+	if (limit->spacing_ns != 0)
+		state->full_at_ns = Min(state->full_at_ns,
+								us_to_ns(now) + limit->tolerance_ns + limit->spacing_ns);
+}
+
+void
 rate_start(const RateLimit *limit, RateState *state, TimestampTz now)
 {
 	if (limit->spacing_ns != 0)

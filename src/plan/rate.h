@@ -43,6 +43,9 @@ extern void rate_assume_used(const RateLimit *limit, RateState *state, Timestamp
 /* When the next may start: in the past, or later. */
 extern TimestampTz rate_open_at(const RateLimit *limit, const RateState *state);
 
+/* The limit may be another one now: nobody waits longer than for a bucket that is empty. */
+extern void rate_fit(const RateLimit *limit, RateState *state, TimestampTz now);
+
 extern void rate_start(const RateLimit *limit, RateState *state, TimestampTz now);
 
 /* Is the bucket full, so that nothing has to be remembered? */

@@ -586,6 +586,7 @@ void
 ready_key_changed(KeyPlan *key)
 {
 	line_begin_key_change(key);
+	key_plan_rejoin(key);
 	line_end_key_change(key);
 	ready_look_for_left(key);
 }
@@ -671,13 +672,17 @@ ready_seize_turn(RunEntry *entry)
 	holder = plan->turn_is_taken ? find_turn_holder(entry->task_id) : NULL;
 	if (holder != NULL)
 	{
+		int64		run_id = holder->run_id;
+
 		if (holder->state != ENTRY_READY)
 			return;
 		holder->has_turn = false;
 		leave(holder);
 		enter(holder, holder->wake_at);
-		/* It was the first of those that wait. */
-		dlist_move_head(&plan->held, &holder->list_node);
+		/* It was the first of those that wait; with very many, it is left. */
+		holder = ready_find(run_id);
+		if (holder != NULL)
+			dlist_move_head(&plan->held, &holder->list_node);
 	}
 	plan->turn_is_taken = entry->has_turn = true;
 }
@@ -689,6 +694,9 @@ wait_again(RunEntry *entry, TimestampTz wake_at, TimestampTz now)
 	entry->slot = -1;
 	entry->activity = -1;
 	entry->wake_at = wake_at;
+	/* Its queue may have become fair since it was taken: there all have one. */
+	if (entry->key == NULL)
+		entry->key = key_plan_of(entry->queue, NULL, entry->task_id, entry->owner, now);
 	enter(entry, now);
 }
 

@@ -59,6 +59,16 @@ set_rates(QueuePlan *queue, const QueueSettings *settings)
 		rate_assume_used(&queue->rate, &queue->rate_state, queue->starts_unknown_until);
 }
 
+/* Was it kept from its share of worker time, by what no longer holds it? */
+static bool
+is_let_go(const QueueSettings *old, const QueueSettings *settings)
+{
+	return (old->is_paused && !settings->is_paused) ||
+		(old->max_running != 0 &&
+		 (settings->max_running == 0 || settings->max_running > old->max_running)) ||
+		(old->rate != 0 && settings->rate != old->rate);
+}
+
 void
 throttle_set(int32 queue_id, const QueueSettings *settings)
 {
@@ -75,6 +85,8 @@ throttle_set(int32 queue_id, const QueueSettings *settings)
 		dlist_push_tail(&all_queues, &queue->node);
 	}
 	set_rates(queue, settings);
+	if (is_let_go(&queue->settings, settings))
+		throttle_join(queue);
 	queue->settings = *settings;
 	queue->share.weight = settings->weight;
 	queue->is_seen = true;
@@ -122,8 +134,10 @@ throttle_advance(TimestampTz now)
 	dlist_foreach(iter, &all_queues)
 	{
 		QueuePlan  *queue = dlist_container(QueuePlan, node, iter.cur);
-		TimestampTz open_at = rate_open_at(&queue->rate, &queue->rate_state);
+		TimestampTz open_at;
 
+		rate_fit(&queue->rate, &queue->rate_state, now);
+		open_at = rate_open_at(&queue->rate, &queue->rate_state);
 		queue->is_rate_open = open_at <= now;
 		if (!queue->is_rate_open && queue->waiting > 0)
 			next = earlier(next, open_at);

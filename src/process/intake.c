@@ -224,7 +224,7 @@ read_queues(void)
 	throttle_end_reload(key_plan_forget_queue);
 	key_plan_begin_reload();
 	queue_key_store_read_all(receive_key, NULL);
-	key_plan_end_reload(refresh_key);
+	key_plan_end_reload(refresh_key, reading_at);
 	role_plan_begin_reload();
 	quota_store_read_all(receive_quota, NULL);
 }

@@ -413,10 +413,10 @@ test_strict_order(void)
 
 	key_plan_begin_reload();
 	key_plan_set(throttle_find(1), "a", 1, false, 77);
-	key_plan_end_reload(ready_key_changed);
+	key_plan_end_reload(ready_key_changed, now);
 	ok(first_id() == 0, "a run that ended badly blocks its key");
 	key_plan_begin_reload();
-	key_plan_end_reload(ready_key_changed);
+	key_plan_end_reload(ready_key_changed, now);
 	ok(first_id() == second->run_id, "until that is taken back");
 	ready_remove(second);
 	ok(ready_count() == 0, "and nothing is left");
@@ -475,6 +475,98 @@ test_role_limit(void)
 }
 
 /* ------------------------------------------------------------------------
+ * Settings that change while runs run
+ * ------------------------------------------------------------------------ */
+
+/* In a worker's hands there are runs that have no key; in a fair queue all need one. */
+static void
+test_becomes_fair(void)
+{
+	begin_scene();
+	set_settings(1, (QueueSettings) {.algorithm = QUEUE_FIFO});
+	put_many(1, NULL, 1);
+	put_run(1, (WaitingRun) {.task_id = 5});
+	(void) begin_run(&workers[0]);
+	(void) begin_run(&workers[1]);
+	ready_forget_waiting();
+	set_settings(1, (QueueSettings) {.algorithm = QUEUE_FAIR});
+	put_many(1, "a", 1);
+	for (int i = 0; i < 2; i++)
+	{
+		RunEntry   *entry = ready_find(workers[i].run_id);
+
+		choice_release(&workers[i].load, entry, 0);
+		ready_return(entry);
+		workers[i].run_id = 0;
+	}
+	for (int i = 0; i < 3; i++)
+		(void) begin_run(&workers[i]);
+	ok(ready_count() == 0, "what is given back to a queue that has become fair has its share");
+}
+
+/* Who waits for a rate waits no longer than the one that holds now says. */
+static void
+test_rate_changes(void)
+{
+	QueueSettings slow = {.rate = 1, .rate_per_key = 1, .rate_interval_us = USECS_PER_HOUR};
+
+	begin_scene();
+	set_settings(1, slow);
+	put_many(1, "a", 2);
+	duration_of = no_time;
+	(void) begin_run(&workers[0]);
+	(void) ready_advance(now);
+	ok(!begin_run(&workers[1]), "one an hour");
+	set_settings(1, (QueueSettings) {.rate = 1000, .rate_per_key = 1000});
+	key_plan_begin_reload();
+	key_plan_end_reload(ready_key_changed, now);
+	(void) ready_advance(now);
+	now += 10 * MS;
+	(void) ready_advance(now);
+	ok(begin_run(&workers[1]), "a higher rate holds at once");
+
+	set_settings(2, (QueueSettings) {.rate_per_key = 1, .rate_interval_us = USECS_PER_HOUR});
+	put_many(2, "a", 2);
+	(void) begin_run(&workers[2]);
+	set_settings(2, (QueueSettings) {.batch = 1});
+	key_plan_begin_reload();
+	key_plan_end_reload(ready_key_changed, now);
+	(void) ready_advance(now);
+	ok(begin_run(&workers[3]), "and so does that there is none");
+}
+
+/* Nobody saves up while paused: who goes on has its share, not all of it. */
+static void
+test_no_saving_up(void)
+{
+	begin_scene();
+	set_settings(1, (QueueSettings) {.is_paused = true});
+	set_settings(2, (QueueSettings) {.weight = 1});
+	put_always(1, NULL);
+	put_always(2, NULL);
+	duration_of = by_queue;
+	memset(used, 0, sizeof(used));
+	play(1, now + 100 * USECS_PER_SEC, count_queue);
+	set_settings(1, (QueueSettings) {.is_paused = false});
+	memset(used, 0, sizeof(used));
+	play(1, now + 10 * USECS_PER_SEC, count_queue);
+	ok(used[2] > 4 * USECS_PER_SEC, "a queue that is resumed leaves the others their share");
+
+	begin_scene();
+	set_settings(1, (QueueSettings) {.algorithm = QUEUE_FAIR});
+	key_plan_set(throttle_find(1), "0", 1, true, 0);
+	duration_of = ten_or_hundred;
+	put_always(1, "0");
+	put_always(1, "1");
+	play(1, now + 100 * USECS_PER_SEC, count_key);
+	key_plan_begin_reload();
+	key_plan_end_reload(ready_key_changed, now);
+	memset(used, 0, sizeof(used));
+	play(1, now + 10 * USECS_PER_SEC, count_key);
+	ok(used[1] > 4 * USECS_PER_SEC, "and so does a key");
+}
+
+/* ------------------------------------------------------------------------
  * Orders
  * ------------------------------------------------------------------------ */
 
@@ -524,6 +616,9 @@ main(void)
 	test_per_key_limit();
 	test_task_limit();
 	test_role_limit();
+	test_becomes_fair();
+	test_rate_changes();
+	test_no_saving_up();
 	test_orders();
 	return tap_done();
 }

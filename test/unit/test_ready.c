@@ -492,7 +492,7 @@ set_keys(void)
 		if (tap_random(2))
 			key_plan_set(throttle_find(q), key_names[tap_random(KEYS)], 1 + tap_random(3), tap_random(2), 0);
 	}
-	key_plan_end_reload(ready_key_changed);
+	key_plan_end_reload(ready_key_changed, now);
 }
 
 /* The next run of a queue in the table, after a place; 0: none. */
@@ -608,7 +608,7 @@ drain(void)
 	for (int task = 1; task <= TASKS; task++)
 		set_task(task, false);
 	key_plan_begin_reload();
-	key_plan_end_reload(ready_key_changed);
+	key_plan_end_reload(ready_key_changed, now);
 	now += USECS_PER_HOUR;
 	do
 	{
