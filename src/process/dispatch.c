@@ -208,6 +208,8 @@ dispatch_turn(TimestampTz now)
 		serve_supervisor(now);
 		choice_ask(pool_count_role, pool_want_worker, now);
 	}
+	else
+		database_set_idle_slot(database_my_entry(), -1);
 	return earlier(pool_end_wants(now), intake_paused_until());
 }
 

@@ -123,6 +123,7 @@ expect_assignment(void)
 		for (int i = 0; i < 20; i++)
 			pg_spin_delay();
 	}
+	database_nudge_ended(slot_assigned(my_slot) > 0);
 }
 
 static bool

@@ -141,6 +141,9 @@ extern void database_push_news(const News *news, int count);
  */
 extern void database_set_idle_slot(int entry, int slot);
 
+/* The worker that was nudged was handed a run, or not: then fewer commits do so. */
+extern void database_nudge_ended(bool was_of_use);
+
 /* Wake the scheduler of the current database, if there is one. */
 extern void database_wake_my_scheduler(void);
 
