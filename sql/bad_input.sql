@@ -147,7 +147,7 @@ SELECT taskly.alter('good', key => '');
 SELECT taskly.alter('good', key => repeat('k', 201));
 SELECT taskly.define('bad', 'SELECT 1', max_running => 0);
 SELECT taskly.schedule('bad', '@yearly', 'SELECT 1', max_running => -1);
-SELECT taskly.alter('good', reset => '{key}');
+SELECT taskly.alter('good', reset => '{key}') = :id AS is_it;
 SELECT taskly.alter('good', jitter => '1 s');
 
 -- The whole database
