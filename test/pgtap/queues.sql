@@ -1,7 +1,7 @@
 -- Queues as a user sees them: keys that a failure blocks, algorithms that change under a backlog.
 
 \ir helper.psql
-SELECT plan(36);
+SELECT plan(39);
 
 CREATE TABLE world (is_fine boolean);
 INSERT INTO world VALUES (false);

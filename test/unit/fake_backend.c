@@ -294,13 +294,20 @@ hash_seq_search(HASH_SEQ_STATUS *status)
 	return ENTRY_OF(element);
 }
 
-/* What libpgcommon allocates is in no context, and goes with none. */
+/* What libpgcommon allocates is in no context, and goes with none: not worth a word. */
 const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
 
 const char *
 __lsan_default_suppressions(void)
 {
 	return "leak:make_room_for\nleak:init_key\n";
+}
+
+const char *
+__lsan_default_options(void)
+{
+	return "print_suppressions=0";
 }
 
 /* ------------------------------------------------------------------------
