@@ -422,7 +422,8 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 	}
 	if (entry != NULL)
 		ready_remove(entry);
-	if (ready.waiting >= ready.limit)
+	if (ready.waiting >= ready.limit &&
+		(ready.waiting >= ready.evict_at || ready.waiting == ready.limit))
 		ready_evict();
 
 	entry = hash_search(ready.entries, &run->run_id, HASH_ENTER, NULL);

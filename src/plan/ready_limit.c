@@ -149,6 +149,9 @@ ready_evict(void)
 		ready_remove(list[i]);
 	}
 	pfree(list);
+	/* What is pinned may be more than the limit: all is not to be looked at for each that comes. */
+	ready.evict_at = ready.waiting < ready.limit ? 0 :
+		ready.waiting + ready.waiting / EVICTED_SHARE;
 }
 
 /* ------------------------------------------------------------------------

@@ -24,6 +24,7 @@ typedef struct ReadyState
 	int			limit;
 	int64		waiting;		/* entries that are not dispatched */
 	int64		held;			/* entries that wait for their turn */
+	int64		evict_at;		/* with so many there may be something to evict again */
 	bool		wants_left;		/* some that were left are wanted now */
 } ReadyState;
 
