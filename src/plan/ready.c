@@ -344,21 +344,34 @@ ready_forget_waiting(void)
  * Arrival and change
  * ------------------------------------------------------------------------ */
 
+static bool
+is_in_order_of_arrival(const QueuePlan *queue)
+{
+	return queue->settings.algorithm == QUEUE_FIFO || queue->settings.algorithm == QUEUE_FAIR;
+}
+
 /*
  * A run that arrives beyond the watermark, when the table holds more than memory,
  * is left there unless it should go before what is there. What that is nobody
  * knows, but that it is due later than the watermark, and that few runs have an
- * urgency of their own.
+ * urgency of their own. Where arrival decides, none overtakes those before it that
+ * are in the table, be there room for it or not.
  */
 static bool
 may_stay_in_table(const RunEntry *entry)
 {
 	const QueuePlan *queue = entry->queue;
 
-	if (queue->is_complete || ready.waiting < ready.limit / 2 || ready_is_pinned(entry))
+	if (ready_is_pinned(entry))
 		return false;
-	if (entry->due_at < queue->watermark_due_at ||
-		(entry->due_at == queue->watermark_due_at && entry->run_id <= queue->watermark_run_id))
+	if (is_in_order_of_arrival(queue) && ready_is_behind_left(entry))
+		return true;
+	if (!ready_is_beyond_watermark(entry))
+		return false;
+	/* Before its first reading none has been left. */
+	if (queue->settings.algorithm == QUEUE_FIFO && queue->watermark_due_at != DT_NOBEGIN)
+		return true;
+	if (ready.waiting < ready.limit / 2)
 		return false;
 	switch (queue->settings.algorithm)
 	{
@@ -407,6 +420,14 @@ set_key(RunEntry *entry, const WaitingRun *run, TimestampTz now)
 		entry->order_key = PG_INT64_MIN;
 }
 
+/* Read again, it has not arrived again. */
+static bool
+keeps_its_place(const RunEntry *entry, const QueuePlan *queue, const WaitingRun *run)
+{
+	return is_in_order_of_arrival(queue) && entry->queue == queue &&
+		entry->due_at == run->due_at && !entry->is_blocker;
+}
+
 void
 ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 {
@@ -421,7 +442,11 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 		return;
 	}
 	if (entry != NULL)
+	{
+		if (keeps_its_place(entry, queue, run))
+			order_key = entry->order_key;
 		ready_remove(entry);
+	}
 	if (ready.waiting >= ready.limit &&
 		(ready.waiting >= ready.evict_at || ready.waiting == ready.limit))
 		ready_evict();

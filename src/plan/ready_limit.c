@@ -50,6 +50,15 @@ lower_watermark(QueuePlan *queue, TimestampTz due_at, int64 run_id)
 	queue->watermark_run_id = run_id - 1;
 }
 
+bool
+ready_is_beyond_watermark(const RunEntry *entry)
+{
+	const QueuePlan *queue = entry->queue;
+
+	return !queue->is_complete &&
+		is_before(queue->watermark_due_at, queue->watermark_run_id, entry->due_at, entry->run_id);
+}
+
 /* Each queue may have some of its runs in memory, whatever others hold there. */
 static int64
 own_share(void)
@@ -166,6 +175,15 @@ leave_of_key(KeyPlan *key, TimestampTz due_at, int64 run_id)
 	key->has_left = true;
 	key->left_due_at = due_at;
 	key->left_run_id = run_id - 1;
+}
+
+bool
+ready_is_behind_left(const RunEntry *entry)
+{
+	const KeyPlan *key = entry->key;
+
+	return key != NULL && key->has_left &&
+		is_before(key->left_due_at, key->left_run_id, entry->due_at, entry->run_id);
 }
 
 /* Whose limit is it? Runs without a key of their own are their task's. */

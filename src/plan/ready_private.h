@@ -47,6 +47,10 @@ extern void ready_evict(void);
 /* A run is left in its table since it might not start now; it leaves memory. */
 extern void ready_leave(RunEntry *entry);
 
+/* May the table hold runs of the queue, or of the key, that come before it and are not in memory? */
+extern bool ready_is_beyond_watermark(const RunEntry *entry);
+extern bool ready_is_behind_left(const RunEntry *entry);
+
 /* A key may have room, or few runs in memory: is it to be refilled? */
 extern void ready_look_for_left(KeyPlan *key);
 

@@ -255,10 +255,15 @@ put(ModelRun *m)
 		.priority = m->run.priority
 	};
 	int64		before = ready_count();
+	RunEntry   *known = ready_find(m->run.run_id);
+	bool		is_by_arrival = queue->settings.algorithm == QUEUE_FIFO || queue->settings.algorithm == QUEUE_FAIR;
 
 	if (!m->is_dispatched)
 	{
-		m->order_key = policy_order_key(queue->settings.algorithm, queue->settings.aging_us, &input);
+		/* Read again, it has not arrived again. */
+		if (!is_by_arrival || known == NULL || known->queue != queue || known->is_blocker ||
+			known->due_at != m->run.due_at)
+			m->order_key = policy_order_key(queue->settings.algorithm, queue->settings.aging_us, &input);
 		if (queue->settings.block_key_on_failure && m->run.key && m->run.is_retry)
 			m->order_key = PG_INT64_MIN;
 		m->is_postponed = false;
