@@ -300,6 +300,7 @@ neediest_role(const List *refused, CountRole count_role)
 	Oid			result = InvalidOid;
 	int			fewest = INT_MAX;
 	int64		earliest = 0;
+	List	   *seen = NIL;		/* a role may have very many lines */
 	dlist_iter	iter;
 
 	dlist_foreach(iter, ready_lines())
@@ -309,9 +310,10 @@ neediest_role(const List *refused, CountRole count_role)
 		int			workers;
 		int64		last_pick;
 
-		if (line->is_shell || line->owner == result || !line_is_open(line) ||
+		if (line->is_shell || list_member_oid(seen, line->owner) || !line_is_open(line) ||
 			list_member_oid(refused, line->owner))
 			continue;
+		seen = lappend_oid(seen, line->owner);
 		workers = count_role(line->owner, &starting);
 		last_pick = last_pick_of(line->owner);
 		if (workers > fewest || (workers == fewest && last_pick >= earliest) ||
@@ -321,6 +323,7 @@ neediest_role(const List *refused, CountRole count_role)
 		earliest = last_pick;
 		result = line->owner;
 	}
+	list_free(seen);
 	return result;
 }
 

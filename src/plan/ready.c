@@ -589,10 +589,24 @@ ready_wants_left(void)
 	return ready.wants_left;
 }
 
+/* Those of keys that wait do not count. */
+static bool
+has_open_flow(TaskPlan *task)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &task->flows)
+	{
+		if (dlist_container(ReadyFlow, task_node, iter.cur)->is_open)
+			return true;
+	}
+	return false;
+}
+
 static void
 look_for_left_of_task(TaskPlan *task)
 {
-	if (!task->has_left || !task_plan_has_room(task) || !dlist_is_empty(&task->flows))
+	if (!task->has_left || !task_plan_has_room(task) || has_open_flow(task))
 		return;
 	task->has_left = false;
 	ready.wants_left = true;
@@ -635,6 +649,9 @@ ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now)
 	if (key != NULL)
 		key_plan_start(key, entry->charged_us, now);
 	line_end_key_change(key);
+	/* It may go on beside this one, however long that takes. */
+	if (key != NULL)
+		ready_look_for_left(key);
 	if (task != NULL)
 	{
 		task->running++;
@@ -692,21 +709,21 @@ ready_seize_turn(RunEntry *entry)
 {
 	TaskPlan   *plan = entry->is_serial ? task_plan_find(entry->task_id) : NULL;
 	RunEntry   *holder;
+	int64		holder_id;
 
 	if (plan == NULL || entry->has_turn)
 		return;
 	holder = plan->turn_is_taken ? find_turn_holder(entry->task_id) : NULL;
 	if (holder != NULL)
 	{
-		int64		run_id = holder->run_id;
-
 		if (holder->state != ENTRY_READY)
 			return;
+		holder_id = holder->run_id;
 		holder->has_turn = false;
 		leave(holder);
 		enter(holder, holder->wake_at);
 		/* It was the first of those that wait; with very many, it is left. */
-		holder = ready_find(run_id);
+		holder = ready_find(holder_id);
 		if (holder != NULL)
 			dlist_move_head(&plan->held, &holder->list_node);
 	}

@@ -606,7 +606,7 @@ bool
 intake_wants_anything(void)
 {
 	return wanted.everything || wanted.all_runs || wanted.settings || wanted.news != NIL ||
-		ready_wants_left() || ready_has_key_wanting_refill() || wants_refill();
+		ready_wants_left() || (is_at_home && ready_has_key_wanting_refill()) || wants_refill();
 }
 
 bool
