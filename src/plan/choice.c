@@ -54,8 +54,8 @@ line_is_open(const ReadyLine *line)
 static bool
 goes_before(const ReadyLine *a, const ReadyLine *b)
 {
-	if (a->queue->share.tag != b->queue->share.tag)
-		return a->queue->share.tag < b->queue->share.tag;
+	if (a->share.tag != b->share.tag)
+		return a->share.tag < b->share.tag;
 	return a->last_pick < b->last_pick;
 }
 
@@ -75,7 +75,7 @@ pick_line(Oid role, int worker)
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
 
 		if (line->is_shell != is_shell || (!is_shell && line->owner != role) ||
-			!line_is_open_for(line, worker) ||
+			!line_take_part(line, line_is_open_for(line, worker)) ||
 			(is_shell && role_plan_room(line->owner) == 0))
 			continue;
 		if (best == NULL || goes_before(line, best))

@@ -20,6 +20,7 @@ static MemoryContext line_context = NULL;
 static HTAB *flows = NULL;
 static dlist_head lines = DLIST_STATIC_INIT(lines);
 static dlist_head spare_lines = DLIST_STATIC_INIT(spare_lines);
+static dlist_head groups = DLIST_STATIC_INIT(groups);
 static int64 closed_count = 0;
 
 #define entry_of(heap_node) \
@@ -39,6 +40,7 @@ line_init(MemoryContext parent)
 	flows = hash_create("taskly flows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	dlist_init(&lines);
 	dlist_init(&spare_lines);
+	dlist_init(&groups);
 	closed_count = 0;
 }
 
@@ -209,18 +211,54 @@ line_task_changed(TaskPlan *task)
  * ------------------------------------------------------------------------ */
 
 static ReadyLine *
-line_of(const RunEntry *entry)
+find_line(const RunEntry *entry)
 {
 	dlist_iter	iter;
-	ReadyLine  *line;
 
 	dlist_foreach(iter, &lines)
 	{
-		line = dlist_container(ReadyLine, node, iter.cur);
+		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
+
 		if (line->queue == entry->queue && line->owner == entry->owner &&
 			line->is_shell == entry->is_shell)
 			return line;
 	}
+	return NULL;
+}
+
+static LineGroup *
+group_of(Oid role)
+{
+	dlist_iter	iter;
+	LineGroup  *group;
+
+	dlist_foreach(iter, &groups)
+	{
+		group = dlist_container(LineGroup, node, iter.cur);
+		if (group->role == role)
+			return group;
+	}
+	group = MemoryContextAllocZero(line_context, sizeof(LineGroup));
+	group->role = role;
+	dlist_push_tail(&groups, &group->node);
+	return group;
+}
+
+/* What a queue has had of a group's workers is remembered while it has no runs. */
+static Share *
+remembered_share(const RunEntry *entry, const LineGroup *group)
+{
+	return entry->queue->last_group == group ? &entry->queue->last_share : NULL;
+}
+
+static ReadyLine *
+line_of(const RunEntry *entry)
+{
+	ReadyLine  *line = find_line(entry);
+	Share	   *share;
+
+	if (line != NULL)
+		return line;
 	if (dlist_is_empty(&spare_lines))
 		line = MemoryContextAlloc(line_context, sizeof(ReadyLine));
 	else
@@ -229,6 +267,11 @@ line_of(const RunEntry *entry)
 	line->queue = entry->queue;
 	line->owner = entry->owner;
 	line->is_shell = entry->is_shell;
+	line->group = group_of(entry->is_shell ? InvalidOid : entry->owner);
+	share = remembered_share(entry, line->group);
+	if (share != NULL)
+		line->share = *share;
+	share_join(&line->share, &line->group->clock);
 	line->is_fair = entry->queue->settings.algorithm == QUEUE_FAIR;
 	line->open.ph_compare = compare_flows;
 	dlist_init(&line->flows);
@@ -269,6 +312,8 @@ end_flow(ReadyFlow *flow)
 	if (!dlist_is_empty(&line->flows))
 		return;
 	/* Queues and roles come and go for ever. */
+	line->queue->last_group = line->group;
+	line->queue->last_share = line->share;
 	dlist_delete(&line->node);
 	dlist_push_head(&spare_lines, &line->node);
 }
@@ -290,8 +335,7 @@ line_add(RunEntry *entry)
 {
 	ReadyFlow  *flow = flow_of(entry);
 
-	if (entry->queue->ready++ == 0)
-		throttle_join(entry->queue);
+	entry->queue->ready++;
 	close_flow(flow);
 	entry->flow = flow;
 	pairingheap_add(&flow->heap, &entry->order_node);
@@ -313,4 +357,35 @@ line_remove(RunEntry *entry)
 		settle_flow(flow);
 	else
 		end_flow(flow);
+}
+
+/* ------------------------------------------------------------------------
+ * Shares of queues
+ * ------------------------------------------------------------------------ */
+
+void
+line_charge(ReadyLine *line, int64 us)
+{
+	line->share.weight = line->queue->settings.weight;
+	share_charge(&line->share, &line->group->clock, us);
+}
+
+void
+line_correct(const RunEntry *entry, int64 us)
+{
+	ReadyLine  *line = find_line(entry);
+	Share	   *share = line != NULL ? &line->share :
+		remembered_share(entry, group_of(entry->is_shell ? InvalidOid : entry->owner));
+
+	if (share != NULL)
+		share_correct(share, us);
+}
+
+bool
+line_take_part(ReadyLine *line, bool may_start)
+{
+	if (may_start && line->is_kept_back)
+		share_join(&line->share, &line->group->clock);
+	line->is_kept_back = !may_start;
+	return may_start;
 }

@@ -22,9 +22,20 @@
 
 struct RunEntry;
 
+/* Lines from which the same workers are served: their queues share them. */
+typedef struct LineGroup
+{
+	Oid			role;			/* InvalidOid: the supervisor, which serves all */
+	ShareClock	clock;
+	dlist_node	node;
+} LineGroup;
+
 typedef struct ReadyLine
 {
 	QueuePlan  *queue;
+	LineGroup  *group;
+	Share		share;			/* of its group's workers */
+	bool		is_kept_back;	/* it might not start any when it was looked at last */
 	Oid			owner;
 	bool		is_shell;
 	bool		is_fair;		/* its flows share by the tags of their keys */
@@ -75,6 +86,15 @@ extern void line_end_key_change(KeyPlan *key);
 
 /* A task may have room again, or no more. */
 extern void line_task_changed(TaskPlan *task);
+
+/* A run of the line is started, and should take so long. */
+extern void line_charge(ReadyLine *line, int64 us);
+
+/* A run that was charged has taken more, or less, than that. */
+extern void line_correct(const struct RunEntry *entry, int64 us);
+
+/* May it start a run now? Who could not for a while has not saved up its share. */
+extern bool line_take_part(ReadyLine *line, bool may_start);
 
 /* Order of runs: 1 when a goes first. As the heaps of PostgreSQL want it. */
 extern int	line_compare(const struct RunEntry *a, const struct RunEntry *b);

@@ -462,6 +462,7 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 	entry->is_shell = run->is_shell;
 	entry->is_suspect = run->is_suspect;
 	entry->is_serial = run->is_serial;
+	entry->is_adopted = run->is_adopted;
 	entry->is_prepared = run->is_prepared;
 	entry->is_retry = run->is_retry;
 	entry->slot = -1;
@@ -534,6 +535,8 @@ move_deadline(RunEntry *entry, int64 step_us)
 static void
 move_timer(RunEntry *entry, int64 step_us, TimestampTz now)
 {
+	if (entry->wake_at == DT_NOEND)
+		return;
 	pairingheap_remove(&timers, &entry->order_node);
 	entry->wake_at = entry->is_postponed ? now : entry->wake_at + step_us;
 	pairingheap_add(&timers, &entry->order_node);
@@ -642,9 +645,12 @@ ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now)
 	KeyPlan    *key = entry->key;
 	int64		charge_us = key && key->average_us ? key->average_us : expected_us;
 
-	leave(entry);
 	entry->charged_us = Min(charge_us ? charge_us : UNKNOWN_CHARGE_US, PG_INT32_MAX);
-	throttle_start(entry->queue, worker, entry->charged_us, now);
+	if (entry->state == ENTRY_READY)
+		line_charge(entry->flow->id.line, entry->charged_us);
+	leave(entry);
+	entry->is_adopted = false;
+	throttle_start(entry->queue, worker, now);
 	line_begin_key_change(key);
 	if (key != NULL)
 		key_plan_start(key, entry->charged_us, now);
@@ -669,7 +675,7 @@ ready_release(RunEntry *entry, int worker, int64 used_us)
 	KeyPlan    *key = entry->key;
 
 	throttle_end(entry->queue, worker);
-	throttle_correct(entry->queue, used_us - entry->charged_us);
+	line_correct(entry, used_us - entry->charged_us);
 	line_begin_key_change(key);
 	if (key != NULL)
 	{

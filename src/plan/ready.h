@@ -48,6 +48,7 @@ typedef struct RunEntry
 	bool		is_retry;
 	bool		is_postponed;	/* timer: it was due before */
 	bool		was_told_again; /* dispatched: there was news of it since */
+	bool		is_adopted;		/* it runs already, in a worker that is about to be told of */
 	bool		is_blocker;		/* others of its key wait until it is over */
 	uint8		state;			/* EntryState */
 	int16		slot;			/* dispatched: to whom */
@@ -79,6 +80,7 @@ typedef struct WaitingRun
 	bool		is_serial;		/* its task is known to task_plan.h */
 	bool		is_prepared;	/* an occurrence whose row was made before it is due */
 	bool		is_retry;		/* waits for its next attempt */
+	bool		is_adopted;		/* runs already */
 } WaitingRun;
 
 /* All of its memory is a child of parent; what was known before is forgotten. */

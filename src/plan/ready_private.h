@@ -34,7 +34,7 @@ extern ReadyState ready;
 static inline bool
 ready_is_pinned(const RunEntry *entry)
 {
-	return entry->is_suspect || entry->is_blocker || entry->has_turn;
+	return entry->is_suspect || entry->is_blocker || entry->is_adopted || entry->has_turn;
 }
 
 /* --- ready_limit.c --------------------------------------------------- */

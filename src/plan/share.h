@@ -18,7 +18,7 @@
 #include "taskly.h"
 
 /* Virtual time for a microsecond at weight 1: divides well by usual weights. */
-#define SHARE_UNIT		INT64CONST(10080)
+#define SHARE_UNIT		INT64CONST(840)
 
 /* Tags stay where sums and differences of them cannot overflow. */
 #define SHARE_MAX_US	(PG_INT64_MAX / SHARE_UNIT / 1024)

@@ -16,7 +16,6 @@
 static HTAB *queues = NULL;
 static dlist_head all_queues = DLIST_STATIC_INIT(all_queues);	/* each turn looks at each */
 static MemoryContext throttle_context = NULL;
-static ShareClock queue_clock;
 static TimestampTz starts_unknown_until = DT_NOBEGIN;
 
 void
@@ -31,7 +30,6 @@ throttle_init(MemoryContext parent)
 	queues = hash_create("taskly queues", 16, &control,
 						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	dlist_init(&all_queues);
-	queue_clock.now = 0;
 	starts_unknown_until = DT_NOBEGIN;
 }
 
@@ -59,16 +57,6 @@ set_rates(QueuePlan *queue, const QueueSettings *settings)
 		rate_assume_used(&queue->rate, &queue->rate_state, queue->starts_unknown_until);
 }
 
-/* Was it kept from its share of worker time, by what no longer holds it? */
-static bool
-is_let_go(const QueueSettings *old, const QueueSettings *settings)
-{
-	return (old->is_paused && !settings->is_paused) ||
-		(old->max_running != 0 &&
-		 (settings->max_running == 0 || settings->max_running > old->max_running)) ||
-		(old->rate != 0 && settings->rate != old->rate);
-}
-
 void
 throttle_set(int32 queue_id, const QueueSettings *settings)
 {
@@ -85,10 +73,7 @@ throttle_set(int32 queue_id, const QueueSettings *settings)
 		dlist_push_tail(&all_queues, &queue->node);
 	}
 	set_rates(queue, settings);
-	if (is_let_go(&queue->settings, settings))
-		throttle_join(queue);
 	queue->settings = *settings;
-	queue->share.weight = settings->weight;
 	queue->is_seen = true;
 }
 
@@ -196,7 +181,7 @@ throttle_has_room(const QueuePlan *queue, int worker)
 }
 
 void
-throttle_start(QueuePlan *queue, int worker, int64 expected_us, TimestampTz now)
+throttle_start(QueuePlan *queue, int worker, TimestampTz now)
 {
 	queue->running++;
 	if (!holds_some(queue, worker))
@@ -206,7 +191,6 @@ throttle_start(QueuePlan *queue, int worker, int64 expected_us, TimestampTz now)
 		make_room_for(queue, worker);
 		queue->held[worker]++;
 	}
-	share_charge(&queue->share, &queue_clock, expected_us);
 	if (queue->rate.spacing_ns != 0)
 	{
 		rate_start(&queue->rate, &queue->rate_state, now);
@@ -223,18 +207,6 @@ throttle_end(QueuePlan *queue, int worker)
 		queue->held[worker]--;
 	if (!holds_some(queue, worker))
 		queue->concurrency--;
-}
-
-void
-throttle_correct(QueuePlan *queue, int64 us)
-{
-	share_correct(&queue->share, us);
-}
-
-void
-throttle_join(QueuePlan *queue)
-{
-	share_join(&queue->share, &queue_clock);
 }
 
 int64

@@ -31,7 +31,8 @@ typedef struct QueuePlan
 	int			held_size;
 	uint16	   *held;			/* by worker */
 
-	Share		share;			/* of worker time, beside other queues */
+	Share		last_share;		/* of worker time, when a line of the queue ended last */
+	const struct LineGroup *last_group; /* and whose workers'; see line.h */
 	ShareClock	key_clock;		/* of its keys among themselves */
 	RateLimit	rate;
 	RateState	rate_state;
@@ -80,15 +81,9 @@ extern bool throttle_has_room(const QueuePlan *queue, int worker);
 /* May any, or one more? */
 extern bool throttle_is_open(const QueuePlan *queue);
 
-/* A run that should take so long is in a worker's hands; it has left them. */
-extern void throttle_start(QueuePlan *queue, int worker, int64 expected_us, TimestampTz now);
+/* A run is in a worker's hands; it has left them. */
+extern void throttle_start(QueuePlan *queue, int worker, TimestampTz now);
 extern void throttle_end(QueuePlan *queue, int worker);
-
-/* What its run took beyond what it was expected to take. */
-extern void throttle_correct(QueuePlan *queue, int64 us);
-
-/* It has runs that may start, and had none. */
-extern void throttle_join(QueuePlan *queue);
 
 /* How many queues there are. */
 extern int64 throttle_count(void);

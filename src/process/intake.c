@@ -60,6 +60,7 @@ static MemoryContext wanted_context = NULL;
 static int	my_entry = -1;
 static bool is_orphaned = false;
 static bool has_rescanned = false;
+static bool is_adopting = false;	/* the run that is read runs already */
 static bool wants_blockers = false;	/* before other runs are read */
 static HomeRow home;
 static bool is_at_home = false;
@@ -195,6 +196,9 @@ receive_queue(const QueueRow *queue, void *arg)
 {
 	const QueuePlan *known = throttle_find(queue->queue_id);
 
+	/* In the middle of a reading of runs only new ones are taken over. */
+	if (known != NULL && arg != NULL)
+		return;
 	/* What is in memory was put in order by another rule. */
 	if (known != NULL && !orders_alike(&known->settings, &queue->settings))
 		read_all_runs();
@@ -402,7 +406,7 @@ queue_of(const RunRow *row)
 	/* A queue that was made in the same moment. */
 	if (queue == NULL)
 	{
-		queue_store_read_all(receive_queue, NULL);
+		queue_store_read_all(receive_queue, &home);
 		queue = throttle_find(queue_id);
 	}
 	return queue;
@@ -444,6 +448,7 @@ put_run(const RunRow *row, QueuePlan *queue)
 	run.is_serial = is_serial_run(row, run.task_id);
 	run.is_retry = run_int32(row, RUN_COL_ATTEMPT) > 0 ||
 		!run_is_null(row, RUN_COL_SNOOZES);
+	run.is_adopted = is_adopting;
 	ready_put(queue, &run, reading_at);
 }
 
@@ -706,7 +711,9 @@ intake_adopt(int64 run_id, int slot, int activity, TimestampTz now)
 		/* In execution, so its start mark, if any, is not in the way. */
 		run_row_set_null(&row, RUN_COL_STARTED_AT);
 		reading_at = now;
+		is_adopting = true;
 		receive_run(&row, NULL);
+		is_adopting = false;
 		entry = ready_find(run_id);
 	}
 	txn_commit();

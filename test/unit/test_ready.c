@@ -877,8 +877,8 @@ test_throttle(void)
 	set_queue(9, QUEUE_FIFO, 0, 2, false);
 	queue = throttle_find(9);
 	ok(throttle_has_room(queue, NO_WORKER), "a queue has room for a first run");
-	throttle_start(queue, NO_WORKER, 0, now);
-	throttle_start(queue, NO_WORKER, 0, now);
+	throttle_start(queue, NO_WORKER, now);
+	throttle_start(queue, NO_WORKER, now);
 	ok(!throttle_has_room(queue, NO_WORKER), "a queue has no room beyond max_running");
 	throttle_end(queue, NO_WORKER);
 	ok(throttle_has_room(queue, NO_WORKER), "there is room again when a run has ended");
