@@ -182,7 +182,7 @@ sub runs_in_order
 {
 	my ($queue, $name, @statements) = @_;
 
-	sql(join(';', @statements));
+	sql(join(';', 'BEGIN', @statements, 'COMMIT'));
 	sql("SELECT taskly.resume_queue('$queue')");
 	all_end("queue = '$queue'", "$name: all run");
 	is(sql(qq{
@@ -204,10 +204,10 @@ runs_in_order('rm', 'the shorter period first, and none at last',
 	map { "SELECT taskly.enqueue('rm', '[0, $_]')" } 6 .. 8);
 
 make_queue('aging', q{'priority', aging => '1 second'});
-my @ranks = sort { $b->[0] + $b->[1] <=> $a->[0] + $a->[1] } map { [ $_ * 7 % 11, $_ * 100 ] } 0 .. 9;
+my @ranks = sort { $b->[0] + $b->[1] <=> $a->[0] + $a->[1] } map { [ $_ * 7 % 11, $_ * 3 ] } 0 .. 9;
 runs_in_order('aging', 'a second of waiting is worth a step of priority',
 	shuffle(map { my ($priority, $waited) = @{ $ranks[$_] };
-		"SELECT taskly.enqueue('aging', '[0, " . ($_ + 1) . "]', priority => $priority - 900, run_at => now() - interval '$waited s')" } 0 .. 9));
+		"SELECT taskly.enqueue('aging', '[0, " . ($_ + 1) . "]', priority => $priority, run_at => now() - interval '$waited s')" } 0 .. 9));
 
 # ---------------------------------------------------------------------------------------------
 # Another algorithm under a backlog
