@@ -140,14 +140,15 @@ fill_row_for_task(FunctionCallInfo fcinfo, bool is_by_id, const TaskRunArgs *pla
 				  TaskRow *task, RunRow *row)
 {
 	int64		home_id = catalog_home_id_or_error();
+	TimestampTz due_at;
 
 	if (is_by_id)
 		find_task_by_id(required_int64(fcinfo, 0, "task_id"), task);
 	else
 		find_task(required_text(fcinfo, 0, "task"), task);
+	due_at = arg_run_at(fcinfo, places->run_at);
 	/* Not before that: what was due when it was queued is due for ever. */
-	run_row_for_task(row, task, arg_run_at(fcinfo, places->run_at), taskly_now(),
-					 RUN_SOURCE_ENQUEUE);
+	run_row_for_task(row, task, due_at, taskly_now(), RUN_SOURCE_ENQUEUE);
 	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(home_id));
 	if (!PG_ARGISNULL(places->priority))
 		run_row_set(row, RUN_COL_PRIORITY, Int32GetDatum(PG_GETARG_INT32(places->priority)));
