@@ -108,20 +108,6 @@ hand_over(int slot, const Choice *choice, void *arg)
 	round->was_served[slot] = true;
 }
 
-/* The first one, since the first is handed the next run. */
-static void
-tell_idle_worker(WorkerLoad *const *loads)
-{
-	int			idle = -1;
-
-	for (int i = 0; i < taskly_max_workers && idle < 0; i++)
-	{
-		if (loads[i] != NULL && loads[i]->count == 0)
-			idle = i;
-	}
-	database_set_idle_slot(database_my_entry(), idle);
-}
-
 static void
 serve_workers(TimestampTz now)
 {
@@ -135,7 +121,6 @@ serve_workers(TimestampTz now)
 			look_for_slow_run(i, now);
 	}
 	choice_hand_out(loads, taskly_max_workers, hand_over, &round, now);
-	tell_idle_worker(loads);
 	for (int i = 0; i < taskly_max_workers; i++)
 	{
 		if (!round.was_served[i])
@@ -208,8 +193,6 @@ dispatch_turn(TimestampTz now)
 		serve_supervisor(now);
 		choice_ask(pool_count_role, pool_want_worker, now);
 	}
-	else
-		database_set_idle_slot(database_my_entry(), -1);
 	return earlier(pool_end_wants(now), intake_paused_until());
 }
 

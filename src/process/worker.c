@@ -32,8 +32,6 @@
 
 /* Outcomes that may wait for the flush. */
 #define MAX_UNREPORTED	1024
-/* A run that was enqueued is handed over within this, or is not for us. */
-#define EXPECT_US		150
 
 static int	my_slot = -1;
 static int	unreported_count = 0;
@@ -109,23 +107,6 @@ work(void)
 	return did_work;
 }
 
-/*
- * A run has been enqueued that may be for us: it is not worth to go to sleep for
- * what the scheduler needs to hand it over.
- */
-static void
-expect_assignment(void)
-{
-	int64		until_us = taskly_monotonic_us() + EXPECT_US;
-
-	while (slot_assigned(my_slot) == 0 && taskly_monotonic_us() < until_us)
-	{
-		for (int i = 0; i < 20; i++)
-			pg_spin_delay();
-	}
-	database_nudge_ended(slot_assigned(my_slot) > 0);
-}
-
 static bool
 has_served_its_time(void)
 {
@@ -170,8 +151,6 @@ taskly_worker_main(Datum arg)
 		/* A wait inside a command or flush may have taken our wake-up. */
 		if (slot_assigned(my_slot) == 0)
 			process_nap(left_us);
-		if (slot_take_nudge(my_slot))
-			expect_assignment();
 	}
 	slot_retire(my_slot);
 	proc_exit(0);

@@ -26,11 +26,9 @@
 #include "server/database.h"
 #include "server/guc.h"
 #include "server/shmem.h"
-#include "server/slot.h"
 
 #define NEWS_RING_SIZE		4096	/* a power of two */
 #define MAX_REQUESTS		64
-#define MAX_NUDGE_PAUSE		1024
 
 typedef struct DatabaseEntry
 {
@@ -53,9 +51,6 @@ typedef struct DatabaseEntry
 	int64		wakeups;
 	int64		rescans;
 	int64		wakeup_latency_us;
-	int			idle_slot;		/* of a worker that has nothing to do; -1: none */
-	int			nudge_pause;	/* commits that nudge nobody after one that did in vain */
-	int			nudges_skipped;
 	uint64		news_head;
 	uint64		news_tail;
 	ConditionVariable finished_cv;
@@ -247,8 +242,6 @@ database_attach_scheduler(int entry, Oid database)
 		e->pid = MyProcPid;
 		e->state = SCHEDULER_RUNNING;
 		e->wakeup_latency_us = 0;
-		e->idle_slot = -1;
-		e->nudge_pause = e->nudges_skipped = 0;
 		e->news_head = e->news_tail;
 		e->overflow = false;
 	}
@@ -477,7 +470,6 @@ database_push_news(const News *news, int count)
 	{
 		DatabaseEntry *e = &entries[i];
 		int			proc_number = -1;
-		int			idle_slot = -1;
 
 		if (e->database != MyDatabaseId)
 			continue;
@@ -486,41 +478,11 @@ database_push_news(const News *news, int count)
 		{
 			push_locked(e, news, count);
 			proc_number = e->proc_number;
-			if (count > 0 && news->kind == NEWS_RUNS && e->nudges_skipped++ >= e->nudge_pause)
-				idle_slot = e->idle_slot;
 		}
 		SpinLockRelease(&e->mutex);
 		wake_process(proc_number);
-		if (idle_slot >= 0)
-			slot_nudge(idle_slot);
 		return;
 	}
-}
-
-void
-database_set_idle_slot(int entry, int slot)
-{
-	DatabaseEntry *e = &entries[entry];
-
-	if (e->idle_slot == slot)
-		return;
-	SpinLockAcquire(&e->mutex);
-	e->idle_slot = slot;
-	SpinLockRelease(&e->mutex);
-}
-
-void
-database_nudge_ended(bool was_of_use)
-{
-	int			entry = database_my_entry();
-
-	if (entry < 0)
-		return;
-	SpinLockAcquire(&entries[entry].mutex);
-	entries[entry].nudge_pause = was_of_use ? 0 :
-		Min(Max(entries[entry].nudge_pause * 2, 1), MAX_NUDGE_PAUSE);
-	entries[entry].nudges_skipped = 0;
-	SpinLockRelease(&entries[entry].mutex);
 }
 
 void

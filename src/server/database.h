@@ -135,15 +135,6 @@ extern int	database_my_entry(void);
  */
 extern void database_push_news(const News *news, int count);
 
-/*
- * A worker that has nothing to do, or -1: who pushes news of runs nudges it, so that
- * it wakes while the scheduler does, and not after it.
- */
-extern void database_set_idle_slot(int entry, int slot);
-
-/* The worker that was nudged was handed a run, or not: then fewer commits do so. */
-extern void database_nudge_ended(bool was_of_use);
-
 /* Wake the scheduler of the current database, if there is one. */
 extern void database_wake_my_scheduler(void);
 

@@ -48,7 +48,6 @@ typedef struct WorkerSlot
 	int			pid;
 	int			proc_number;
 	volatile bool is_retiring;
-	volatile bool is_nudged;
 	int			refill_mark;
 	int64		runs;
 	TimestampTz started_at;
@@ -372,22 +371,6 @@ slot_wake(int slot)
 
 	if (proc_number >= 0)
 		SetLatch(&GetPGProcByNumber(proc_number)->procLatch);
-}
-
-void
-slot_nudge(int slot)
-{
-	slots[slot].is_nudged = true;
-	slot_wake(slot);
-}
-
-bool
-slot_take_nudge(int slot)
-{
-	bool		result = slots[slot].is_nudged;
-
-	slots[slot].is_nudged = false;
-	return result;
 }
 
 void

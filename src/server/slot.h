@@ -121,9 +121,6 @@ extern bool slot_unreported(int slot, uint64 *done, XLogRecPtr *durable_at);
 extern void slot_report_for(int slot, uint64 done);
 extern void slot_wake(int slot);
 
-/* Wake an idle worker that will soon be told what to do, perhaps; cannot fail. */
-extern void slot_nudge(int slot);
-
 /* Wake the processes of all slots, of all databases. */
 extern void slot_wake_everybody(void);
 
@@ -140,9 +137,6 @@ extern bool slot_attach(int slot, uint64 generation);
 /* Logged in: from now on it takes assignments. */
 extern void slot_set_ready(int slot);
 extern bool slot_is_retiring(int slot);
-
-/* Was it nudged since the last call? */
-extern bool slot_take_nudge(int slot);
 extern bool slot_next_assignment(int slot, Assignment *assignment);
 
 /* May this run share its transaction with others of its queue? */
