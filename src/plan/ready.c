@@ -736,6 +736,14 @@ ready_seize_turn(RunEntry *entry)
 	plan->turn_is_taken = entry->has_turn = true;
 }
 
+void
+ready_hold_up_others(RunEntry *entry)
+{
+	Assert(entry->state == ENTRY_DISPATCHED);
+	entry->is_blocker = true;
+	entry->order_key = PG_INT64_MIN;
+}
+
 static void
 wait_again(RunEntry *entry, TimestampTz wake_at, TimestampTz now)
 {

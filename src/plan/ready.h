@@ -144,6 +144,9 @@ extern void ready_release(RunEntry *entry, int worker, int64 used_us);
  */
 extern void ready_seize_turn(RunEntry *entry);
 
+/* While a dispatched run waits again, no other of its key may start. */
+extern void ready_hold_up_others(RunEntry *entry);
+
 /*
  * A dispatched run waits again in its line, where it keeps its turn, or not until
  * a later instant.

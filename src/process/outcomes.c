@@ -50,10 +50,19 @@ wait_again(RunEntry *entry)
 	ready_return(entry);
 }
 
+static bool
+is_in_strict_order(const RunEntry *entry)
+{
+	return entry->queue->settings.block_key_on_failure &&
+		entry->key != NULL && entry->key->text != NULL;
+}
+
 static void
 wait_for_lock(RunEntry *entry, TimestampTz now)
 {
 	release_entry(entry, 0);
+	if (is_in_strict_order(entry))
+		ready_hold_up_others(entry);
 	ready_postpone(entry, now + LOCKED_RETRY_US, now);
 }
 
@@ -104,13 +113,6 @@ outcomes_count(const Outcome *outcome)
 	count_attempt(outcome, outcome->kind == OUTCOME_ENDED);
 }
 
-static bool
-is_in_strict_order(const RunEntry *entry)
-{
-	return entry->queue->settings.block_key_on_failure &&
-		entry->key != NULL && entry->key->text != NULL;
-}
-
 /* Who executed it has written that down; nothing of the key may start before we read it. */
 static void
 block_key(RunEntry *entry, const Outcome *outcome)
@@ -127,7 +129,7 @@ look_again(RunEntry *entry, const Outcome *outcome, TimestampTz now)
 	release_entry(entry, outcome->duration_us);
 	if (is_in_strict_order(entry))
 	{
-		entry->is_blocker = true;
+		ready_hold_up_others(entry);
 		ready_postpone(entry, DT_NOEND, now);
 	}
 	else
