@@ -161,9 +161,12 @@ sql(q{SELECT count(*) FROM taskly.enqueue_many('hog', array_fill('[0]'::jsonb, A
 		ARRAY(SELECT 'key ' || n % 99 FROM generate_series(1, 198) n))});
 sql(q{SELECT taskly.resume_queue('hog')});
 all_end(q{queue = 'hog'}, 'a queue with a hundred keys is worked off');
-cmp_ok(sql(q{SELECT count(*) FROM taskly.attempts
-		WHERE key = 'hog' AND started_at < (SELECT max(started_at) FROM taskly.attempts WHERE key LIKE 'key %')}),
-	'<', 100, 'one that has nine of ten runs does not hold up the others');
+# Of time, not of runs: one of a key with two that takes long, for it is the first of its worker, is held against it.
+is(sql(q{
+		WITH part AS (SELECT key, started_at, finished_at - started_at AS used FROM taskly.attempts WHERE queue = 'hog')
+		SELECT sum(used) FILTER (WHERE key = 'hog') < 2 * sum(used) FILTER (WHERE key <> 'hog')
+		FROM part WHERE started_at < (SELECT max(started_at) FROM part WHERE key <> 'hog')}),
+	't', 'one that has nine of ten runs does not hold up the others');
 
 make_queue('third', q{'fifo', weight => 1});
 make_queue('first', q{'fifo', weight => 3});
