@@ -24,6 +24,22 @@ earlier(TimestampTz a, TimestampTz b)
 	return a < b ? a : b;
 }
 
+/* Where a run stands among those of its queue: by due time, then by id. */
+typedef struct RunPlace
+{
+	TimestampTz due_at;
+	int64		run_id;
+} RunPlace;
+
+#define FIRST_PLACE ((RunPlace) {DT_NOBEGIN, 0})
+#define LAST_PLACE ((RunPlace) {DT_NOEND, PG_INT64_MAX})
+
+static inline bool
+place_is_before(RunPlace a, RunPlace b)
+{
+	return a.due_at < b.due_at || (a.due_at == b.due_at && a.run_id < b.run_id);
+}
+
 /* Limits of what a user can ask for. */
 #define TASKLY_NAME_MAX			200		/* bytes of a task's or queue's name */
 #define TASKLY_COMMAND_MAX		(1024 * 1024)	/* bytes of a command */

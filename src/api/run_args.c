@@ -210,12 +210,12 @@ static int64
 count_room(int32 queue_id, int64 limit)
 {
 	int			most = (int) Min(limit, PG_INT32_MAX);
-
-	int			count = run_store_read_queue(queue_id, DT_NOBEGIN, 0, most, count_only, NULL);
+	RunPlace	first_waiting = {DT_NOEND, 0};
+	int			count = run_store_read_queue(queue_id, FIRST_PLACE, most, count_only, NULL);
 
 	/* Those that wait for other runs, too. */
 	if (count < most)
-		count += run_store_read_queue(queue_id, DT_NOEND, 0, most - count, count_only, NULL);
+		count += run_store_read_queue(queue_id, first_waiting, most - count, count_only, NULL);
 	return limit - count;
 }
 

@@ -145,8 +145,9 @@ static bool
 may_be_forgotten(const KeyPlan *key, TimestampTz now)
 {
 	return !key->is_set && key->waiting == 0 && key->running == 0 &&
-		!key->has_left && !key->wants_left && !key->is_read && key->share.tag <= key->queue->key_clock.now && !key->is_rate_closed &&
-		rate_is_idle(&key->rate_state, now);
+		!key_plan_has_left(key) && !key->is_wanted && !key->is_parked && !key->is_read &&
+		key->share.tag <= key->queue->key_clock.now &&
+		!key->is_rate_closed && rate_is_idle(&key->rate_state, now);
 }
 
 static void
@@ -156,8 +157,8 @@ forget(KeyPlan *key)
 		pfree(key->text);
 	if (key->is_idle)
 		dlist_delete(&key->idle_node);
-	if (key->wants_left)
-		dlist_delete(&key->want_node);
+	if (key->is_wanted || key->is_parked)
+		dlist_delete(&key->wanted_node);
 	if (key->is_rate_closed)
 		pairingheap_remove(&closed_by_rate, &key->open_node);
 	(void) hash_search(keys, &key->id, HASH_REMOVE, NULL);

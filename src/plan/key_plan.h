@@ -42,19 +42,27 @@ typedef struct KeyPlan
 	int			running;		/* dispatched and not yet ended */
 	int64		waiting;		/* in memory */
 
-	/* Rows of the key from here on may be in the table only. */
-	bool		has_left;
-	bool		is_read;		/* they are being read */
-	bool		wants_left;		/* some of them: in the list of those that do */
-	dlist_node	want_node;
-	TimestampTz left_due_at;
-	int64		left_run_id;
+	/* Rows that are read apart from the queue's: all up to the watermark are in memory. */
+	bool		is_apart;
+	bool		is_read;		/* just now */
+	bool		is_wanted;		/* in the list of those that are to be read on */
+	bool		is_parked;		/* in the list of those that would be, were there space */
+	dlist_node	wanted_node;
+	RunPlace	watermark;		/* when it is apart */
+	RunPlace	last;			/* none in line is behind it */
 
 	dlist_head	flows;			/* ReadyFlow.key_node */
 	dlist_node	idle_node;		/* without runs: may go when nobody misses it */
 	bool		is_idle;
 	pairingheap_node open_node;
 } KeyPlan;
+
+/* May the table hold runs of the key that are neither in memory nor read with the queue's? */
+static inline bool
+key_plan_has_left(const KeyPlan *key)
+{
+	return key->is_apart && place_is_before(key->watermark, LAST_PLACE);
+}
 
 extern void key_plan_init(MemoryContext parent);
 

@@ -9,7 +9,8 @@
  * is beyond is read when there is room, from the watermark on. Of the runs that
  * may not start, since their key or task is paused or at its limit, or since it is
  * another one's turn, only a share is held; the others are left in their table
- * and read when they are wanted.
+ * and read when they are wanted. Where arrival decides, no run starts before an
+ * earlier one of its key, be that in memory or not.
  *
  *-------------------------------------------------------------------------
  */
@@ -121,14 +122,16 @@ extern RunEntry *ready_first_timer(void);
 /* A waiting run whose deadline has passed, NULL: none; *next: the next deadline. */
 extern RunEntry *ready_next_expired(TimestampTz now, TimestampTz *next);
 
-/* A task was paused or resumed, or has another limit. */
-extern void ready_task_changed(TaskPlan *task);
-
 /* What its row says of a key has changed. */
 extern void ready_key_changed(KeyPlan *key);
 
-/* Runs that were left in their table since they might not start are wanted now. */
+/*
+ * Runs of tasks that were left in their table since they might not start are
+ * wanted now; all that are, or those of one task, come with the next refill.
+ */
 extern bool ready_wants_left(void);
+extern void ready_read_left_tasks(void);
+extern void ready_read_left(TaskPlan *task);
 
 /* --- picking -------------------------------------------------------- */
 
@@ -165,8 +168,7 @@ extern int	ready_refill_size(void);
  * that was read or (is_end) to the end: moves the watermark.
  */
 extern void ready_begin_refill(QueuePlan *queue);
-extern void ready_end_refill(QueuePlan *queue, TimestampTz last_due_at,
-							 int64 last_run_id, bool is_end);
+extern void ready_end_refill(QueuePlan *queue, RunPlace last_read, bool is_end);
 
 /* A key with room of which memory has few runs, and the table more; NULL: none. */
 extern KeyPlan *ready_key_wanting_refill(void);
@@ -175,7 +177,6 @@ extern int	ready_key_refill_size(void);
 
 /* The same around a reading of a key's rows, from where they were left. */
 extern void ready_begin_key_refill(KeyPlan *key);
-extern void ready_end_key_refill(KeyPlan *key, TimestampTz last_due_at,
-								 int64 last_run_id, bool is_end);
+extern void ready_end_key_refill(KeyPlan *key, RunPlace last_read, bool is_end);
 
 #endif							/* TASKLY_READY_H */

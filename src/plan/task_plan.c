@@ -52,6 +52,7 @@ task_plan_set(const TaskFacts *facts)
 	{
 		memset(plan, 0, sizeof(*plan));
 		plan->task_id = facts->task_id;
+		plan->last = FIRST_PLACE;
 		dlist_init(&plan->held);
 		dlist_init(&plan->flows);
 	}
@@ -74,7 +75,7 @@ task_plan_forget(int64 task_id)
 	if (plan == NULL)
 		return;
 	task_plan_clean(plan);
-	if (plan->running == 0 && !plan->turn_is_taken && dlist_is_empty(&plan->held) &&
+	if (plan->running == 0 && !plan->turn_is_taken && !plan->has_left && dlist_is_empty(&plan->held) &&
 		dlist_is_empty(&plan->flows))
 		(void) hash_search(plans, &task_id, HASH_REMOVE, NULL);
 }

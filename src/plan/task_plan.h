@@ -20,7 +20,6 @@ typedef struct TaskPlan
 	bool		is_shell;
 	bool		is_serial;		/* its occurrences run one at a time */
 	bool		turn_is_taken;	/* by one of them: ready or dispatched */
-	bool		has_left;		/* some of its runs were left in their table */
 	bool		is_dirty;		/* has counts to write: in the list of dirty ones */
 	int			running;		/* dispatched and not yet ended */
 	int			max_running;	/* 0: no limit */
@@ -32,6 +31,13 @@ typedef struct TaskPlan
 	dlist_node	dirty_node;
 	dlist_head	held;			/* RunEntry.list_node: due, and wait for their turn */
 	dlist_head	flows;			/* ReadyFlow.task_node: due */
+
+	/* Runs that were left in their table: of one queue, none up to the watermark. */
+	bool		has_left;
+	int32		left_queue_id;
+	RunPlace	watermark;
+	RunPlace	last;			/* none in line is behind it */
+	dlist_node	left_node;		/* in the list of tasks that have left some */
 } TaskPlan;
 
 /* What its row says of a task. */

@@ -67,7 +67,7 @@ throttle_set(int32 queue_id, const QueueSettings *settings)
 	{
 		memset(queue, 0, sizeof(*queue));
 		queue->queue_id = queue_id;
-		queue->watermark_due_at = DT_NOBEGIN;
+		queue->watermark = FIRST_PLACE;
 		queue->starts_unknown_until = starts_unknown_until;
 		queue->is_rate_open = true;
 		dlist_push_tail(&all_queues, &queue->node);

@@ -25,6 +25,7 @@ typedef struct QueuePlan
 	int			running;		/* dispatched and not yet ended */
 	int64		waiting;		/* in memory */
 	int64		ready;			/* due, of them */
+	int64		evictable;		/* counted when memory is full */
 
 	/* A worker runs one at a time of those that it holds: how many run at once. */
 	int			concurrency;
@@ -41,9 +42,8 @@ typedef struct QueuePlan
 	TimestampTz starts_unknown_until;	/* DT_NOBEGIN: it is as old as its first start */
 
 	/* All of the queue's rows up to here are in memory, or left by their key or task. */
-	bool		is_complete;	/* to the very end */
-	TimestampTz watermark_due_at;
-	int64		watermark_run_id;
+	RunPlace	watermark;		/* LAST_PLACE: all there are */
+	bool		is_read;		/* they are being read */
 	dlist_node	node;			/* in the list of all queues */
 } QueuePlan;
 

@@ -190,11 +190,12 @@ receive_waiting(const RunRow *row, void *arg)
 static void
 find_waiting(void)
 {
+	RunPlace	after = {DT_NOEND, read_up_to};
 	int			count;
 
 	if (queues_to_read == NIL || !id_ranges_is_empty(&children))
 		return;
-	count = run_store_read_queue(linitial_int(queues_to_read), DT_NOEND, read_up_to,
+	count = run_store_read_queue(linitial_int(queues_to_read), after,
 								 MAX_FOUND_AT_ONCE, receive_waiting, NULL);
 	if (count == MAX_FOUND_AT_ONCE)
 		return;

@@ -160,21 +160,12 @@ intake_take_news(void)
  * Settings
  * ------------------------------------------------------------------------ */
 
-static void
-forget_watermark(QueuePlan *queue, void *arg)
-{
-	queue->is_complete = false;
-	queue->watermark_due_at = DT_NOBEGIN;
-	queue->watermark_run_id = 0;
-}
-
 /* They are read in order as queues are refilled. */
 static void
 read_all_runs(void)
 {
 	has_rescanned = true;
 	ready_forget_waiting();
-	throttle_each(forget_watermark, NULL);
 	wants_blockers = true;
 }
 
@@ -326,12 +317,15 @@ read_task(int64 task_id)
 
 	if (!task_store_read(task_id, &task))
 	{
+		plan = task_plan_find(task_id);
+		if (plan != NULL)
+			ready_read_left(plan);
 		task_plan_forget(task_id);
 		leader_task_dropped(task_id);
 		return;
 	}
 	plan = remember_task(&task);
-	ready_task_changed(plan);
+	line_task_changed(plan);
 	leader_task_changed(&task, reading_at);
 }
 
@@ -516,20 +510,13 @@ read_runs(const News *news)
 		dependencies_runs_gone(news->id, news->count);
 }
 
-typedef struct Refill
-{
-	QueuePlan  *queue;
-	TimestampTz last_due_at;
-	int64		last_run_id;
-} Refill;
-
 static void
 receive_refill(const RunRow *row, void *arg)
 {
-	Refill	   *refill = arg;
+	RunPlace   *last_read = arg;
 
-	refill->last_due_at = run_time(row, RUN_COL_DUE_AT);
-	refill->last_run_id = run_int64(row, RUN_COL_RUN_ID);
+	last_read->due_at = run_time(row, RUN_COL_DUE_AT);
+	last_read->run_id = run_int64(row, RUN_COL_RUN_ID);
 	receive_run(row, NULL);
 }
 
@@ -540,33 +527,29 @@ receive_refill(const RunRow *row, void *arg)
 static void
 refill_queue(QueuePlan *queue, void *arg)
 {
-	Refill		refill = {queue};
+	RunPlace	last_read = queue->watermark;
 	int			limit = ready_refill_size();
-	TimestampTz after_due_at = queue->watermark_due_at;
-	int64		after_run_id = queue->watermark_run_id;
 	int			count;
 
 	if (!ready_wants_refill(queue))
 		return;
 	ready_begin_refill(queue);
-	count = run_store_read_queue(queue->queue_id, after_due_at, after_run_id,
-								 limit, receive_refill, &refill);
-	ready_end_refill(queue, refill.last_due_at, refill.last_run_id, count < limit);
+	count = run_store_read_queue(queue->queue_id, last_read, limit, receive_refill, &last_read);
+	ready_end_refill(queue, last_read, count < limit);
 }
 
 /* The same for a key of which runs were left in the table. */
 static void
 refill_key(KeyPlan *key)
 {
-	Refill		refill = {key->queue};
-	RunPlace	after = {key->left_due_at, key->left_run_id};
+	RunPlace	last_read = key->watermark;
 	int			limit = ready_key_refill_size();
 	int			count;
 
 	ready_begin_key_refill(key);
-	count = run_store_read_key(key->queue->queue_id, key->text, &after, limit,
-							   receive_refill, &refill);
-	ready_end_key_refill(key, refill.last_due_at, refill.last_run_id, count < limit);
+	count = run_store_read_key(key->queue->queue_id, key->text, last_read, limit,
+							   receive_refill, &last_read);
+	ready_end_key_refill(key, last_read, count < limit);
 }
 
 static void
@@ -611,7 +594,7 @@ bool
 intake_wants_anything(void)
 {
 	return wanted.everything || wanted.all_runs || wanted.settings || wanted.news != NIL ||
-		ready_wants_left() || (is_at_home && ready_has_key_wanting_refill()) || wants_refill();
+		(is_at_home && (ready_wants_left() || ready_has_key_wanting_refill())) || wants_refill();
 }
 
 bool
@@ -671,6 +654,7 @@ read_wanted(Wanted *now_wanted)
 	if (wants_blockers)
 		throttle_each(read_blockers, NULL);
 	wants_blockers = false;
+	ready_read_left_tasks();
 	throttle_each(refill_queue, NULL);
 	refill_keys();
 }
@@ -682,8 +666,6 @@ intake_read(TimestampTz now)
 
 	if (home.is_paused && home.paused_until <= now)
 		wanted.settings = true;
-	if (ready_wants_left())
-		wanted.all_runs = true;
 	if (!intake_wants_anything())
 		return;
 	now_wanted = wanted;

@@ -178,7 +178,7 @@ run_store_read(int64 first, int64 count, RunReceiver receive, void *arg)
  * run_id after the columns that the first keys are for. keys has room for all.
  */
 static int
-scan_after(const char *index_name, ScanKey keys, int nkeys, const RunPlace *after,
+scan_after(const char *index_name, ScanKey keys, int nkeys, RunPlace after,
 		   int limit, RunReceiver receive, void *arg)
 {
 	ScanKey		due_at = &keys[nkeys];
@@ -187,9 +187,9 @@ scan_after(const char *index_name, ScanKey keys, int nkeys, const RunPlace *afte
 
 	/* First the rest of those that are due at the same instant, ... */
 	ScanKeyInit(due_at, nkeys + 1, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ,
-				TimestampTzGetDatum(after->due_at));
+				TimestampTzGetDatum(after.due_at));
 	ScanKeyInit(next, nkeys + 2, BTGreaterStrategyNumber, F_INT8GT,
-				Int64GetDatum(after->run_id));
+				Int64GetDatum(after.run_id));
 	read = scan_index(index_name, keys, nkeys + 2, limit, receive, arg);
 
 	/* ... then later ones, but those that wait for other runs. */
@@ -205,19 +205,17 @@ scan_after(const char *index_name, ScanKey keys, int nkeys, const RunPlace *afte
 }
 
 int
-run_store_read_queue(int32 queue_id, TimestampTz after_due_at,
-					 int64 after_run_id, int limit,
+run_store_read_queue(int32 queue_id, RunPlace after, int limit,
 					 RunReceiver receive, void *arg)
 {
 	ScanKeyData keys[3];
-	RunPlace	after = {after_due_at, after_run_id};
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(queue_id));
-	return scan_after(PENDING_RUN_ORDER, keys, 1, &after, limit, receive, arg);
+	return scan_after(PENDING_RUN_ORDER, keys, 1, after, limit, receive, arg);
 }
 
 int
-run_store_read_key(int32 queue_id, const char *key, const RunPlace *after, int limit,
+run_store_read_key(int32 queue_id, const char *key, RunPlace after, int limit,
 				   RunReceiver receive, void *arg)
 {
 	ScanKeyData keys[4];

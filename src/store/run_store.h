@@ -91,22 +91,15 @@ extern void run_store_read(int64 first, int64 count, RunReceiver receive, void *
 extern void run_store_read_occurrences(int64 task_id, RunReceiver receive, void *arg);
 
 /*
- * Up to limit rows of a queue after (due_at, run_id), in that order; returns how
+ * Up to limit rows of a queue after a place, in the order of places; returns how
  * many. Those that wait for other runs (due_at is infinity) are read only when
- * after_due_at is infinity.
+ * the place is there, too.
  */
-extern int	run_store_read_queue(int32 queue_id, TimestampTz after_due_at,
-								 int64 after_run_id, int limit,
+extern int	run_store_read_queue(int32 queue_id, RunPlace after, int limit,
 								 RunReceiver receive, void *arg);
 
 /* The same of one key of a queue. */
-typedef struct RunPlace
-{
-	TimestampTz due_at;
-	int64		run_id;
-} RunPlace;
-
-extern int	run_store_read_key(int32 queue_id, const char *key, const RunPlace *after,
+extern int	run_store_read_key(int32 queue_id, const char *key, RunPlace after,
 							   int limit, RunReceiver receive, void *arg);
 
 /* Rows of a queue that have a key and have been tried before. */

@@ -418,12 +418,11 @@ sql(q{
 	SELECT taskly.resume('paused fifo'), taskly.resume('paused fair')});
 all_end('true', 'when all may start, all do');
 is(sql('SELECT count(*), count(DISTINCT n) FROM effect'), '5000|2500', 'once each');
-# Exact while memory holds all that wait, and near beyond that.
-cmp_ok(sql(q{
-		SELECT count(*) FROM (
+is(sql(q{
+		SELECT string_agg(DISTINCT concat_ws(' ', queue, key), ', ') FROM (
 			SELECT queue, key, run_id < lag(run_id) OVER (PARTITION BY queue, key ORDER BY started_at) AS is_late
-			FROM taskly.attempts WHERE queue = 'stuck fifo' AND key IS NOT NULL AND status = 'succeeded') a
-		WHERE is_late}), '<=', 25, 'each key in order, but for one run of a hundred');
+			FROM taskly.attempts WHERE queue LIKE 'stuck%' AND key IS NOT NULL AND status = 'succeeded') a
+		WHERE is_late}), '', 'each key in order');
 
 check_settled($node, 'postgres');
 $node->stop('fast');

@@ -5,9 +5,30 @@
 #ifndef TASKLY_TEST_QUEUE_PLAN_H
 #define TASKLY_TEST_QUEUE_PLAN_H
 
-#include "plan/throttle.h"
+#include "plan/ready.h"
 
-static void
+/* As after a reading of all its rows, of which there are none. */
+static inline void
+mark_as_read(QueuePlan *queue, void *arg)
+{
+	queue->watermark = LAST_PLACE;
+}
+
+static inline void
+read_queue(int32 queue_id)
+{
+	mark_as_read(throttle_find(queue_id), NULL);
+}
+
+/* Nothing waits, neither in memory nor in the tables. */
+static inline void
+empty_queues(void)
+{
+	ready_forget_waiting();
+	throttle_each(mark_as_read, NULL);
+}
+
+static inline void
 set_queue(int32 queue_id, QueueAlgorithm algorithm, int64 aging_us,
 		  int max_running, bool is_paused)
 {
@@ -22,6 +43,7 @@ set_queue(int32 queue_id, QueueAlgorithm algorithm, int64 aging_us,
 	};
 
 	throttle_set(queue_id, &settings);
+	read_queue(queue_id);
 }
 
 #endif							/* TASKLY_TEST_QUEUE_PLAN_H */

@@ -57,7 +57,7 @@ know_task(int64 task_id, int64 average_us)
 static void
 begin_scene(void)
 {
-	ready_forget_waiting();
+	empty_queues();
 	for (int queue = 1; queue <= 3; queue++)
 	{
 		set_queue(queue, QUEUE_FIFO, 0, 0, false);
@@ -267,7 +267,7 @@ test_suspect(void)
 	ready_put(throttle_find(1), &suspect, now);
 	ok(hand_out(&worker, 1) == 0, "and a suspect goes behind nothing");
 	finish_all(&worker);
-	ready_forget_waiting();
+	empty_queues();
 }
 
 static void
@@ -290,7 +290,7 @@ test_workers(void)
 	ok(hand_out(workers, 3) == 2, "one that takes none gets none");
 	finish_all(&workers[0]);
 
-	ready_forget_waiting();
+	empty_queues();
 	run.is_shell = true;
 	ready_put(throttle_find(1), &run, now);
 	run.run_id = ++last_run;
@@ -373,7 +373,7 @@ test_need(void)
 	ok(neediest() == InvalidOid, "for less than 10 ms of work no second one is started");
 	put(1, TASK_SHORT, ALICE, 101);
 	ok(neediest() == InvalidOid, "the first of a line says how long each takes");
-	ready_forget_waiting();
+	empty_queues();
 	put(1, TASK_SHORT, ALICE, 101);
 	ok(neediest() == ALICE, "for more it is");
 	crew[0] = 2;
@@ -394,7 +394,7 @@ test_need(void)
 	ok(crew[0] + crew[1] + crew[2] == 5 && Max(Max(crew[0], crew[1]), crew[2]) == 2,
 	   "workers are shared evenly");
 
-	ready_forget_waiting();
+	empty_queues();
 	put(1, TASK_SLOW, ALICE, 5);
 	hand_out(&worker, 1);
 	put(1, TASK_SLOW, BOB, 5);

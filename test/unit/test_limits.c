@@ -14,6 +14,7 @@
 #include "fake_backend.h"
 #include "plan/choice.h"
 #include "plan/role_plan.h"
+#include "queue_plan.h"
 #include "tap.h"
 
 #define OWNER		((Oid) 10)
@@ -64,6 +65,7 @@ set_settings(int32 queue_id, QueueSettings settings)
 	settings.weight = Max(settings.weight, 1);
 	settings.rate_interval_us = settings.rate_interval_us ? settings.rate_interval_us : USECS_PER_SEC;
 	throttle_set(queue_id, &settings);
+	read_queue(queue_id);
 }
 
 static void
@@ -452,7 +454,7 @@ test_task_limit(void)
 		put_run(1, (WaitingRun) {.task_id = 5});
 	ok(begin_run(&workers[0]) && !begin_run(&workers[1]), "of a task no more run at once than it says");
 	facts.max_running = 2;
-	ready_task_changed(task_plan_set(&facts));
+	line_task_changed(task_plan_set(&facts));
 	ok(begin_run(&workers[1]) && !begin_run(&workers[2]), "a higher limit holds at once");
 }
 
@@ -488,7 +490,7 @@ test_becomes_fair(void)
 	put_run(1, (WaitingRun) {.task_id = 5});
 	(void) begin_run(&workers[0]);
 	(void) begin_run(&workers[1]);
-	ready_forget_waiting();
+	empty_queues();
 	set_settings(1, (QueueSettings) {.algorithm = QUEUE_FAIR});
 	put_many(1, "a", 1);
 	for (int i = 0; i < 2; i++)

@@ -45,14 +45,12 @@ typedef struct ModelRun
 	bool		is_dispatched;
 	int			queue;			/* its id */
 	bool		is_postponed;
-	int64		order_key;		/* of its last arrival in memory */
 	int			worker;			/* dispatched: whose */
 	WaitingRun	run;
 } ModelRun;
 
 static ModelRun model[MAX_RUNS + 1];
 static int	made;
-static int64 arrivals;			/* calls of ready_put() */
 static TimestampTz now;
 static int	limit;
 static char failure[256];		/* the first of this round */
@@ -70,8 +68,7 @@ static char failure[256];		/* the first of this round */
 static bool
 is_up_to_watermark(const QueuePlan *queue, const WaitingRun *run)
 {
-	return queue->is_complete || run->due_at < queue->watermark_due_at ||
-		(run->due_at == queue->watermark_due_at && run->run_id <= queue->watermark_run_id);
+	return !place_is_before(queue->watermark, (RunPlace) {run->due_at, run->run_id});
 }
 
 static EntryState
@@ -106,15 +103,109 @@ key_of(const ModelRun *m)
 }
 
 /* Left in the table by its key, or its task, which remembers that. */
-static bool
-is_left_in_table(const ModelRun *m)
+static RunPlace
+place_of(const ModelRun *m)
 {
-	KeyPlan    *key = key_of(m);
+	return (RunPlace) {m->run.due_at, m->run.run_id};
+}
 
-	if (m->run.task_id != 0 && task_plan_find(m->run.task_id)->has_left)
-		return true;
-	return key != NULL && key->has_left && (m->run.due_at > key->left_due_at ||
-											(m->run.due_at == key->left_due_at && m->run.run_id > key->left_run_id));
+static bool
+is_left_by_task(const ModelRun *m)
+{
+	const TaskPlan *task = m->run.task_id == 0 ? NULL : task_plan_find(m->run.task_id);
+
+	return task != NULL && task->has_left && task->left_queue_id == m->queue &&
+		place_is_before(task->watermark, place_of(m));
+}
+
+static bool
+is_left_by_key(const ModelRun *m)
+{
+	const KeyPlan *key = key_of(m);
+
+	return key != NULL && key->is_apart && place_is_before(key->watermark, place_of(m));
+}
+
+/* In memory, and not since others depend on it. */
+static bool
+waits_in_line(const ModelRun *m)
+{
+	const RunEntry *entry = ready_find(m->run.run_id);
+
+	return m->exists && !m->is_dispatched && entry != NULL && entry->state == ENTRY_READY &&
+		!ready_is_pinned(entry);
+}
+
+static const char *const key_names[KEYS] = {"one", "two", "three", "four"};
+
+static int
+number_of_key(const ModelRun *m)
+{
+	for (int key = 0; key < KEYS; key++)
+	{
+		if (m->run.key == key_names[key])
+			return key;
+	}
+	return -1;
+}
+
+/* The last one that is in line, of a key and of those of its runs that are a task's. */
+typedef struct LastInLine
+{
+	const ModelRun *of_key;
+	const ModelRun *of_task[TASKS + 1];
+} LastInLine;
+
+static LastInLine last_in_line[QUEUES + 1][KEYS];
+
+static void
+note_last(const ModelRun **last, const ModelRun *m)
+{
+	if (*last == NULL || place_is_before(place_of(*last), place_of(m)))
+		*last = m;
+}
+
+static void
+find_last_in_line(void)
+{
+	memset(last_in_line, 0, sizeof(last_in_line));
+	for (int id = 1; id <= made; id++)
+	{
+		const ModelRun *m = &model[id];
+		LastInLine *last;
+
+		if (m->run.key == NULL || !waits_in_line(m))
+			continue;
+		last = &last_in_line[m->queue][number_of_key(m)];
+		note_last(&last->of_key, m);
+		note_last(&last->of_task[m->run.task_id], m);
+	}
+}
+
+/*
+ * Where arrival decides, no run of a key is in line while an earlier one of it is
+ * in the table only; but for one that waits for its task, which only those of that
+ * task do not pass.
+ */
+static void
+check_order(void)
+{
+	find_last_in_line();
+	for (int id = 1; id <= made; id++)
+	{
+		const ModelRun *m = &model[id];
+		const ModelRun *behind;
+
+		if (!m->exists || m->run.key == NULL || ready_find(id) != NULL ||
+			!ready_is_in_order_of_arrival(throttle_find(m->queue)))
+			continue;
+		behind = last_in_line[m->queue][number_of_key(m)].of_key;
+		if (is_left_by_task(m))
+			behind = last_in_line[m->queue][number_of_key(m)].of_task[m->run.task_id];
+		CHECK(behind == NULL || place_is_before(place_of(behind), place_of(m)),
+			  "run " INT64_FORMAT " is in line, and run %d of its key, which comes before it, is not in memory",
+			  behind->run.run_id, id);
+	}
 }
 
 static bool
@@ -122,6 +213,22 @@ may_start(const RunEntry *entry)
 {
 	return (entry->task_id == 0 || task_plan_has_room(task_plan_find(entry->task_id))) &&
 		(entry->key == NULL || key_plan_has_room(entry->key, entry->is_blocker));
+}
+
+/* Of strictly ordered keys, one that has failed goes first. */
+static int64
+order_key_of(const ModelRun *m)
+{
+	const QueueSettings *settings = &throttle_find(m->queue)->settings;
+	PolicyInput input = {
+		.due_at = m->run.due_at,
+		.deadline_at = m->run.deadline_at,
+		.priority = m->run.priority
+	};
+
+	if (settings->block_key_on_failure && m->run.key && m->run.is_retry)
+		return PG_INT64_MIN;
+	return policy_order_key(settings->algorithm, settings->aging_us, &input);
 }
 
 static void
@@ -136,7 +243,7 @@ check_entry(const ModelRun *m, const RunEntry *entry)
 		  entry->deadline_at == m->run.deadline_at && entry->is_postponed == m->is_postponed &&
 		  entry->owner == m->run.owner && entry->is_shell == m->run.is_shell,
 		  "run " INT64_FORMAT " is not as it was put", id);
-	CHECK(entry->order_key == m->order_key, "run " INT64_FORMAT " has a key of its own", id);
+	CHECK(entry->order_key == order_key_of(m), "run " INT64_FORMAT " has a key of its own", id);
 	CHECK(entry->state == expected_state(m), "run " INT64_FORMAT " is in state %d, not %d",
 		  id, entry->state, expected_state(m));
 }
@@ -212,9 +319,12 @@ check_all(void)
 
 		if (entry != NULL)
 			check_entry(m, entry);
-		else if (m->exists && !is_left_in_table(m))
-			CHECK(!m->is_dispatched && !is_up_to_watermark(throttle_find(m->queue), &m->run),
+		else if (m->exists)
+		{
+			CHECK(!m->is_dispatched, "run %d is lost: a worker has it", id);
+			CHECK(is_left_by_task(m) || is_left_by_key(m) || !is_up_to_watermark(throttle_find(m->queue), &m->run),
 				  "run %d is lost: not in memory, but below the watermark", id);
+		}
 		if (entry == NULL || m->is_dispatched)
 			continue;
 		waiting[0]++;
@@ -228,6 +338,7 @@ check_all(void)
 	CHECK(expired ? expired->deadline_at == first_deadline && first_deadline <= now :
 		  next == first_deadline && first_deadline > now, "the next deadline is wrong");
 	check_lines();
+	check_order();
 }
 
 /* ------------------------------------------------------------------------
@@ -248,26 +359,10 @@ static void
 put(ModelRun *m)
 {
 	QueuePlan  *queue = throttle_find(m->queue);
-	PolicyInput input = {
-		.due_at = m->run.due_at,
-		.deadline_at = m->run.deadline_at,
-		.arrival = ++arrivals,
-		.priority = m->run.priority
-	};
 	int64		before = ready_count();
-	RunEntry   *known = ready_find(m->run.run_id);
-	bool		is_by_arrival = queue->settings.algorithm == QUEUE_FIFO || queue->settings.algorithm == QUEUE_FAIR;
 
 	if (!m->is_dispatched)
-	{
-		/* Read again, it has not arrived again. */
-		if (!is_by_arrival || known == NULL || known->queue != queue || known->is_blocker ||
-			known->due_at != m->run.due_at)
-			m->order_key = policy_order_key(queue->settings.algorithm, queue->settings.aging_us, &input);
-		if (queue->settings.block_key_on_failure && m->run.key && m->run.is_retry)
-			m->order_key = PG_INT64_MIN;
 		m->is_postponed = false;
-	}
 	ready_put(queue, &m->run, now);
 	/* A dispatched run that comes back has its place, whatever the limit. */
 	blockers = 0;
@@ -281,8 +376,6 @@ some_instant(void)
 {
 	return now + (tap_random(60) - 30) * 1000;
 }
-
-static const char *const key_names[KEYS] = {"one", "two", "three", "four"};
 
 static void
 arrive(void)
@@ -451,32 +544,12 @@ set_clock(void)
 	(void) ready_advance(now);
 }
 
-/* As the scheduler does: when runs that were left are wanted, all are read again. */
-static void
-read_all(void)
-{
-	if (!ready_wants_left())
-		return;
-	ready_forget_waiting();
-	for (int task = 1; task <= TASKS; task++)
-		task_plan_find(task)->has_left = false;
-	for (int q = 1; q <= QUEUES; q++)
-	{
-		QueuePlan  *queue = throttle_find(q);
-
-		queue->is_complete = false;
-		queue->watermark_due_at = DT_NOBEGIN;
-		queue->watermark_run_id = 0;
-	}
-}
-
 static void
 set_task(int task, bool is_paused)
 {
 	TaskFacts	facts = {.task_id = task, .is_paused = is_paused, .max_running = task == 2 ? 3 : 0};
 
-	ready_task_changed(task_plan_set(&facts));
-	read_all();
+	line_task_changed(task_plan_set(&facts));
 }
 
 static void
@@ -502,7 +575,7 @@ set_keys(void)
 
 /* The next run of a queue in the table, after a place; 0: none. */
 static int
-next_in_table(int queue, const char *key, TimestampTz due_at, int64 run_id)
+next_in_table(int queue, const char *key, RunPlace after)
 {
 	int			best = 0;
 
@@ -510,9 +583,9 @@ next_in_table(int queue, const char *key, TimestampTz due_at, int64 run_id)
 	{
 		const WaitingRun *run = &model[id].run;
 
-		if (!model[id].exists || model[id].queue != queue || run->due_at < due_at ||
-			(key != NULL && (run->key == NULL || strcmp(run->key, key) != 0)) ||
-			(run->due_at == due_at && id <= run_id))
+		if (!model[id].exists || model[id].queue != queue ||
+			!place_is_before(after, place_of(&model[id])) ||
+			(key != NULL && (run->key == NULL || strcmp(run->key, key) != 0)))
 			continue;
 		if (best == 0 || run->due_at < model[best].run.due_at)
 			best = id;
@@ -528,21 +601,19 @@ refill(int queue_id)
 
 	while (ready_wants_refill(queue))
 	{
-		TimestampTz due_at = queue->watermark_due_at;
-		int64		run_id = queue->watermark_run_id;
+		RunPlace	last_read = queue->watermark;
 		int			count = 0;
 		int			id;
 
 		ready_begin_refill(queue);
 		while (count < ready_refill_size() &&
-			   (id = next_in_table(queue_id, NULL, due_at, run_id)) != 0)
+			   (id = next_in_table(queue_id, NULL, last_read)) != 0)
 		{
-			due_at = model[id].run.due_at;
-			run_id = id;
+			last_read = place_of(&model[id]);
 			count++;
 			put(&model[id]);
 		}
-		ready_end_refill(queue, due_at, run_id, count < ready_refill_size());
+		ready_end_refill(queue, last_read, count < ready_refill_size());
 	}
 }
 
@@ -554,21 +625,20 @@ refill_keys(void)
 
 	while ((key = ready_key_wanting_refill()) != NULL)
 	{
-		TimestampTz due_at = key->left_due_at;
-		int64		run_id = key->left_run_id;
+		RunPlace	last_read = key->watermark;
+		int			size = Min(10, ready_key_refill_size());
 		int			count = 0;
 		int			id;
 
 		ready_begin_key_refill(key);
-		while (count < 10 &&
-			   (id = next_in_table(key->queue->queue_id, key->text, due_at, run_id)) != 0)
+		while (count < size &&
+			   (id = next_in_table(key->queue->queue_id, key->text, last_read)) != 0)
 		{
-			due_at = model[id].run.due_at;
-			run_id = id;
+			last_read = place_of(&model[id]);
 			count++;
 			put(&model[id]);
 		}
-		ready_end_key_refill(key, due_at, run_id, count < 10);
+		ready_end_key_refill(key, last_read, count < size);
 	}
 }
 
@@ -600,8 +670,10 @@ happen(void)
 	else if (what < 98)
 		refill_keys();
 	else
+	{
+		ready_read_left_tasks();
 		refill(1 + tap_random(QUEUES));
-	read_all();
+	}
 }
 
 /* In the end every run that was not cancelled is dispatched, once. */
@@ -618,10 +690,10 @@ drain(void)
 	do
 	{
 		dispatched = 0;
-		read_all();
-		refill_keys();
+		ready_read_left_tasks();
 		for (int q = 1; q <= QUEUES; q++)
 			refill(q);
+		refill_keys();
 		(void) ready_advance(now);
 		for (int i = 0; i < 50; i++)
 			dispatch();
@@ -641,19 +713,13 @@ drain(void)
 }
 
 static void
-restart(QueuePlan *queue, void *arg)
-{
-	queue->is_complete = true;	/* the table is empty, too */
-}
-
-static void
 test_round(int round)
 {
 	made = 0;
 	failure[0] = '\0';
 	limit = 40 + tap_random(200);
 	ready_set_limit(limit);
-	throttle_each(restart, NULL);
+	empty_queues();
 	for (int i = 0; i < OPERATIONS && failure[0] == '\0'; i++)
 	{
 		happen();
@@ -677,9 +743,9 @@ test_eviction(void)
 	WaitingRun	run = {.deadline_at = DT_NOEND, .owner = 10};
 	bool		kept_best = true;
 
-	ready_forget_waiting();
+	empty_queues();
 	ready_set_limit(100);
-	queue->is_complete = true;
+	queue->watermark = LAST_PLACE;
 	for (int64 id = 1; id <= 101; id++)
 	{
 		run.run_id = 10000 + id;
@@ -689,11 +755,11 @@ test_eviction(void)
 	for (int64 id = 1; id <= 75; id++)
 		kept_best = kept_best && ready_find(10000 + id);
 	ok(kept_best && ready_count() == 75, "at the limit the worst quarter goes, and what would come after it");
-	ok(!queue->is_complete && queue->watermark_due_at == now + 76 &&
-	   queue->watermark_run_id == 10075, "the watermark is lowered to the best that went");
+	ok(queue->watermark.due_at == now + 76 && queue->watermark.run_id == 10075, "the watermark is lowered to the best that went");
 	ok(!ready_wants_refill(queue), "there is no room for more yet");
 	ready_forget_waiting();
 	ok(ready_count() == 0 && ready_wants_refill(queue), "there is room when memory is empty");
+	empty_queues();
 }
 
 /* The run of the first of a queue's lines, taken as for dispatch; 0: none. */
@@ -735,7 +801,7 @@ pause(int64 task_id, bool is_paused)
 {
 	TaskFacts	facts = {.task_id = task_id, .is_serial = true, .is_paused = is_paused};
 
-	ready_task_changed(task_plan_set(&facts));
+	line_task_changed(task_plan_set(&facts));
 }
 
 static void
@@ -840,11 +906,21 @@ test_turns_and_pause(void)
 	ok(take_first() == 0 && ready_count() == 1 + 100 / 8 && task_plan_find(3)->has_left,
 	   "a paused task has no turns, and only its share of memory");
 	pause(3, false);
-	ok(ready_wants_left(), "what it left is wanted after the pause");
-	taken = take_first();
-	ok(taken != 0 && take_first() == 0, "after the pause one by one");
-	ready_forget_waiting();
-	finish(taken);
+	for (int i = 0; i < 1 + 100 / 8; i++)
+	{
+		(void) ready_advance(now);
+		CHECK(ready_wants_left() == (i == 100 / 8), "what was left is wanted before run %d", i + 1);
+		taken = take_first();
+		CHECK(taken == i + 1 && take_first() == 0, "run " INT64_FORMAT " is taken as the one after %d", taken, i);
+		finish(taken);
+	}
+	ok(failure[0] == '\0', "after the pause one by one%s%s", failure[0] ? ": " : "", failure);
+	(void) ready_advance(now);
+	ok(ready_wants_left() && ready_count() == 0, "what it left is wanted with the last of those");
+	ready_read_left_tasks();
+	ok(ready_wants_refill(queue) && queue->watermark.run_id == 1 + 100 / 8 && !ready_wants_left(),
+	   "and comes with the rows of its queue");
+	empty_queues();
 }
 
 /* Runs that wait for one another must not fill memory; those that were left are asked for. */
@@ -860,12 +936,15 @@ test_held_share(void)
 		ready_put(queue, &run, now);
 	ok(ready_count() == 1 + 100 / 8 && ready_find(1014) == NULL,
 	   "of runs that are held only a share is in memory");
-	for (int64 id = 1001; id <= 1012; id++)
+	for (int64 id = 1001; id <= 1011; id++)
 		finish(id);
-	ok(!ready_wants_left(), "while there are some");
+	(void) ready_advance(now);
+	ok(!ready_wants_left(), "while some are held");
+	finish(1012);
+	(void) ready_advance(now);
+	ok(ready_wants_left() && ready_count() == 1, "the others are wanted when the last has its turn");
 	finish(1013);
-	ok(ready_wants_left() && ready_count() == 0, "the others are wanted when those are over");
-	ready_forget_waiting();
+	empty_queues();
 	ok(!ready_wants_left(), "once");
 }
 
