@@ -4,9 +4,9 @@
  *	  The queue that this process has asked for last.
  *
  * Every enqueued run asks for its queue, and queues hardly ever change. A change
- * sends an invalidation of the table's relcache entry, which every process hears
- * of at its next look at any table, after the change can be seen. Remembered is
- * only what is committed, or our own: a rollback forgets that, too.
+ * sends an invalidation of the table's relcache entry after it can be seen, and
+ * each process listens before it answers. Remembered is only what is committed,
+ * or our own: a rollback forgets that, too.
  *
  *-------------------------------------------------------------------------
  */
@@ -53,6 +53,7 @@ queue_cache_read(int32 queue_id, QueueRow *queue)
 {
 	int			before;
 
+	AcceptInvalidationMessages();
 	if (is_remembered && remembered.queue_id == queue_id)
 	{
 		*queue = remembered;
