@@ -269,25 +269,36 @@ is_skipped(const char *status)
 	return strcmp(status, run_status_name(RUN_SKIPPED)) == 0;
 }
 
-/* What a run needs to run again: its task or, without one, its queue. */
-static const char *
-missing_for_retry(RunRow *row, int *max_attempts)
+/* Reads them unless they are those of the run before. */
+static void
+find_needs(const RunRow *row, RetryNeeds *needs)
 {
-	TaskRow		task;
+	int32		queue_id = run_int32(row, RUN_COL_QUEUE_ID);
+	int64		task_id = run_is_null(row, RUN_COL_TASK_ID) ? 0 : run_int64(row, RUN_COL_TASK_ID);
 	QueueRow	queue;
 
-	if (run_is_null(row, RUN_COL_TASK_ID))
-	{
-		*max_attempts = run_int32(row, RUN_COL_MAX_ATTEMPTS);
-		return queue_store_read(run_int32(row, RUN_COL_QUEUE_ID), &queue) ? NULL : "queue";
-	}
-	if (!task_store_read(run_int64(row, RUN_COL_TASK_ID), &task))
+	if (needs->home_id == 0)
+		needs->home_id = catalog_home_id_or_error();
+	if (needs->queue_id != queue_id)
+		needs->has_queue = queue_store_read(queue_id, &queue);
+	needs->queue_id = queue_id;
+	if (needs->task_id != task_id)
+		needs->has_task = task_store_read(task_id, &needs->task);
+	needs->task_id = task_id;
+}
+
+/* What a run needs to run again: its task or, without one, its queue. */
+static const char *
+missing_for_retry(RunRow *row, RetryNeeds *needs)
+{
+	find_needs(row, needs);
+	if (needs->task_id == 0)
+		return needs->has_queue ? NULL : "queue";
+	if (!needs->has_task)
 		return "task";
 	/* Its task has left a queue that was dropped. */
-	if (!queue_store_read(run_int32(row, RUN_COL_QUEUE_ID), &queue))
-		run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(task.queue_id));
-	*max_attempts = run_is_null(row, RUN_COL_MAX_ATTEMPTS) ? task.max_attempts :
-		run_int32(row, RUN_COL_MAX_ATTEMPTS);
+	if (!needs->has_queue)
+		run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(needs->task.queue_id));
 	return NULL;
 }
 
@@ -313,14 +324,16 @@ renew_deadline(RunRow *row, TimestampTz now)
 
 /* Make a finished run's row one that waits, with an attempt left. */
 static void
-reset_row(RunRow *row, TimestampTz now, int max_attempts)
+reset_row(RunRow *row, TimestampTz now, const RetryNeeds *needs)
 {
 	int			attempt = run_int32(row, RUN_COL_ATTEMPT);
+	int			max_attempts = run_is_null(row, RUN_COL_MAX_ATTEMPTS) ?
+		needs->task.max_attempts : run_int32(row, RUN_COL_MAX_ATTEMPTS);
 
 	renew_deadline(row, now);
 	if (attempt >= max_attempts)
 		run_row_set(row, RUN_COL_MAX_ATTEMPTS, Int32GetDatum(attempt + 1));
-	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(catalog_home_id_or_error()));
+	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(needs->home_id));
 	run_row_set(row, RUN_COL_CRASHES, Int32GetDatum(0));
 	run_row_set_null(row, RUN_COL_STARTED_AT);
 	run_row_set_null(row, RUN_COL_INCARNATION);
@@ -337,12 +350,28 @@ refuse_retry(int64 run_id, const char *reason)
 }
 
 bool
+prepare_simple_retry(RunRow *row, RetryNeeds *needs)
+{
+	TimestampTz now = taskly_now();
+
+	if (missing_for_retry(row, needs) != NULL)
+		return false;
+	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
+	reset_row(row, now, needs);
+	return true;
+}
+
+/*
+ * The same for a run that may have both, or an error that says why it cannot
+ * wait. When it depends on runs that are not over, it waits for them.
+ */
+static bool
 prepare_retry(RunRow *row, bool is_strict)
 {
 	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
 	TimestampTz now = taskly_now();
-	int			max_attempts = 0;
-	const char *missing = missing_for_retry(row, &max_attempts);
+	RetryNeeds	needs = {0};
+	const char *missing = missing_for_retry(row, &needs);
 	bool		is_allowed = missing == NULL && unique_allows_retry(row);
 
 	if (missing != NULL && is_strict)
@@ -354,7 +383,7 @@ prepare_retry(RunRow *row, bool is_strict)
 	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
 	if (!dependency_come_back(row, is_strict))
 		return false;
-	reset_row(row, now, max_attempts);
+	reset_row(row, now, &needs);
 	return true;
 }
 

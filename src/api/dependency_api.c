@@ -174,27 +174,6 @@ dependency_lock_run(int64 run_id)
 	return false;
 }
 
-static bool
-receive_any(const DependencyRow *row, void *arg)
-{
-	*(bool *) arg = true;
-	return false;
-}
-
-bool
-dependency_has_parents(int64 run_id)
-{
-	DependencyTable table;
-	bool		found = false;
-
-	push_newest_snapshot();
-	dependency_table_open(&table, false);
-	dependency_read_parents(&table, run_id, receive_any, &found);
-	dependency_table_close(&table);
-	pop_newest_snapshot();
-	return found;
-}
-
 typedef struct ComeBack
 {
 	bool		waits;

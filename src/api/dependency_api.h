@@ -42,9 +42,6 @@ extern void depends_on_insert(const DependsOn *depends_on, const RunRow *row);
  */
 extern bool dependency_lock_run(int64 run_id);
 
-/* Has it waited for other runs? */
-extern bool dependency_has_parents(int64 run_id);
-
 /*
  * A run that is over is to be put back, by a row that is due now: lets the row
  * wait when there are parents to wait for. False, or an error when is_strict:

@@ -18,6 +18,7 @@
 #include "server/wake.h"
 #include "store/catalog.h"
 #include "store/home_store.h"
+#include "store/queue_cache.h"
 #include "store/quota_store.h"
 
 PG_FUNCTION_INFO_V1(taskly_pause_all_v1);
@@ -100,6 +101,7 @@ taskly_rows_changed_v1(PG_FUNCTION_ARGS)
 	if (!bookkeeping_is_active())
 	{
 		quota_store_forget_at_commit();
+		queue_cache_forget_at_commit();
 		wake_for_everything();
 	}
 	return PointerGetDatum(NULL);

@@ -22,7 +22,7 @@
 #include "api/run_args.h"
 #include "server/clock.h"
 #include "store/catalog.h"
-#include "store/queue_store.h"
+#include "store/queue_cache.h"
 #include "store/run_store.h"
 
 /* ------------------------------------------------------------------------
@@ -184,7 +184,7 @@ find_queue_for_run(const char *name, QueueRow *queue)
 void
 read_queue_of_task(int32 queue_id, QueueRow *queue)
 {
-	if (!queue_store_read(queue_id, queue))
+	if (!queue_cache_read(queue_id, queue))
 		queue_not_found(psprintf("%d", queue_id));
 }
 

@@ -11,6 +11,7 @@
 #include "taskly.h"
 #include "store/history_store.h"
 #include "store/run_store.h"
+#include "store/task_store.h"
 #include "utils/array.h"
 
 /* The end of waiting runs that the caller cancels, and where history has it. */
@@ -22,12 +23,23 @@ extern void cancelled_settle_key(const RunRow *row);
 /* May a run that is over and has this status be tried again? */
 extern bool can_be_retried(const char *status);
 
+/* What runs need to be put back, as the last one was found to have it. Begins as zeros. */
+typedef struct RetryNeeds
+{
+	int64		home_id;
+	int32		queue_id;
+	bool		has_queue;
+	int64		task_id;		/* 0: none */
+	bool		has_task;
+	TaskRow		task;			/* if so */
+} RetryNeeds;
+
 /*
- * Make the row of a finished run one that waits: due now, with an attempt left.
- * False, or if is_strict an error that says why: it cannot wait. When it depends
- * on runs that are not over, it waits for them.
+ * Make the row of a finished run, which has neither a unique key nor parents, one
+ * that waits: due now, with an attempt left. False: it cannot wait. What needs
+ * refer to lives in the current memory context.
  */
-extern bool prepare_retry(RunRow *row, bool is_strict);
+extern bool prepare_simple_retry(RunRow *row, RetryNeeds *needs);
 
 /* A run was put back, and its lock released: those that were skipped because of it come back. */
 extern void retry_children(int64 run_id);

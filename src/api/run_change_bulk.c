@@ -21,6 +21,7 @@
 #include "api/unique_args.h"
 #include "server/lock.h"
 #include "server/wake.h"
+#include "store/dependency_store.h"
 #include "store/run_bulk_store.h"
 #include "store/run_presence.h"
 
@@ -167,7 +168,7 @@ row_of_ended(const EndedRun *run, RunRow *row)
 
 /* Is it over, the caller's, and of a status that can be retried? */
 static bool
-is_retried_in_bulk(const EndedRun *run, ManagedOwner *last, bool *is_settled)
+is_retried_in_bulk(const EndedRun *run, bool has_parents, ManagedOwner *last, bool *is_settled)
 {
 	RunRow		row;
 
@@ -178,8 +179,7 @@ is_retried_in_bulk(const EndedRun *run, ManagedOwner *last, bool *is_settled)
 	*is_settled = !is_managed(&row, last) ||
 		!can_be_retried(TextDatumGetCString(run->values[FINISHED_COL_STATUS - 1]));
 	/* Who has a unique key has to look for others of it, a child at its parents. */
-	return !*is_settled && run_is_null(&row, RUN_COL_UNIQUE_KEY) &&
-		!dependency_has_parents(run_int64(&row, RUN_COL_RUN_ID));
+	return !*is_settled && !has_parents && run_is_null(&row, RUN_COL_UNIQUE_KEY);
 }
 
 /*
@@ -187,21 +187,25 @@ is_retried_in_bulk(const EndedRun *run, ManagedOwner *last, bool *is_settled)
  * so shows, see retry_locked().
  */
 static void
-lock_ended(int64 *run_ids, int count, EndedRun *runs, bool *is_locked)
+lock_ended(int64 *run_ids, int count, const EndedRun *runs, const bool *has_parents,
+		   bool *is_locked)
 {
 	ManagedOwner last = {0};
+	bool	   *is_there = palloc(sizeof(bool) * count);
 
 	for (int i = 0; i < count; i++)
 	{
 		bool		is_settled;
 
-		is_locked[i] = is_retried_in_bulk(&runs[i], &last, &is_settled);
+		is_locked[i] = is_retried_in_bulk(&runs[i], has_parents[i], &last, &is_settled) &&
+			lock_try_run(run_ids[i]);
 		if (is_settled)
 			run_ids[i] = 0;
-		if (!is_locked[i])
-			continue;
-		is_locked[i] = lock_try_run(run_ids[i]);
-		if (is_locked[i] && run_presence_test(run_ids[i]))
+	}
+	run_presence_test_many(run_ids, count, is_there);
+	for (int i = 0; i < count; i++)
+	{
+		if (is_locked[i] && is_there[i])
 		{
 			lock_release_run(run_ids[i]);
 			is_locked[i] = false;
@@ -216,6 +220,8 @@ lock_ended(int64 *run_ids, int count, EndedRun *runs, bool *is_locked)
 static int
 put_back_ended(int64 *run_ids, int count, EndedRun *runs, const bool *is_locked, RunRow *rows)
 {
+	HistoryReopener reopener = {0};
+	RetryNeeds	needs = {0};
 	int			back = 0;
 
 	for (int i = 0; i < count; i++)
@@ -223,14 +229,15 @@ put_back_ended(int64 *run_ids, int count, EndedRun *runs, const bool *is_locked,
 		if (!is_locked[i])
 			continue;
 		row_of_ended(&runs[i], &rows[back]);
-		if (!prepare_retry(&rows[back], false))
+		if (!prepare_simple_retry(&rows[back], &needs))
 			run_ids[i] = 0;
-		else if (history_store_reopen_found(&runs[i]))
+		else if (history_reopener_add(&reopener, &runs[i]))
 		{
 			run_ids[i] = 0;
 			back++;
 		}
 	}
+	history_reopener_close(&reopener);
 	if (back > 0)
 		run_store_insert(rows, back);
 	wake_for_rows(rows, back);
@@ -241,8 +248,19 @@ put_back_ended(int64 *run_ids, int count, EndedRun *runs, const bool *is_locked,
 static void
 bring_back_children(const RunRow *rows, int count)
 {
+	int64	   *run_ids = palloc(sizeof(int64) * count);
+	bool	   *have_children = palloc(sizeof(bool) * count);
+
 	for (int i = 0; i < count; i++)
-		retry_children(run_int64(&rows[i], RUN_COL_RUN_ID));
+		run_ids[i] = run_int64(&rows[i], RUN_COL_RUN_ID);
+	push_newest_snapshot();
+	dependency_store_have_children(run_ids, count, have_children);
+	pop_newest_snapshot();
+	for (int i = 0; i < count; i++)
+	{
+		if (have_children[i])
+			retry_children(run_ids[i]);
+	}
 }
 
 /* Now that their rows are there. */
@@ -260,14 +278,16 @@ static int
 retry_chunk(int64 *run_ids, int count)
 {
 	EndedRun   *runs = palloc(sizeof(EndedRun) * count);
+	bool	   *has_parents = palloc(sizeof(bool) * count);
 	bool	   *is_locked = palloc(sizeof(bool) * count);
 	RunRow	   *rows = palloc(sizeof(RunRow) * count);
 	int			back;
 
 	push_newest_snapshot();
 	history_store_find_many(run_ids, count, runs);
+	dependency_store_have_parents(run_ids, count, has_parents);
 	pop_newest_snapshot();
-	lock_ended(run_ids, count, runs, is_locked);
+	lock_ended(run_ids, count, runs, has_parents, is_locked);
 	push_newest_snapshot();
 	back = put_back_ended(run_ids, count, runs, is_locked, rows);
 	pop_newest_snapshot();

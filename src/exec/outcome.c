@@ -29,7 +29,7 @@
 #include "server/guc.h"
 #include "server/wake.h"
 #include "store/dependency_store.h"
-#include "store/queue_store.h"
+#include "store/queue_cache.h"
 #include "store/queue_key_store.h"
 #include "store/task_store.h"
 
@@ -290,7 +290,7 @@ keep_of_queue(int32 queue_id)
 {
 	QueueRow	queue;
 
-	return queue_store_read(queue_id, &queue) ? queue.settings.keep : KEEP_ALL;
+	return queue_cache_read(queue_id, &queue) ? queue.settings.keep : KEEP_ALL;
 }
 
 /* The pending row waits again: its start mark is gone, its due time is new. */

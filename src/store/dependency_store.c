@@ -167,6 +167,36 @@ receive_first(const DependencyRow *row, void *arg)
 	return false;
 }
 
+/* Which of many ids has a row in an index? */
+static void
+find_rows_of(const int64 *ids, int count, bool of_parents, bool *found)
+{
+	DependencyTable table;
+
+	dependency_table_open(&table, false);
+	for (int i = 0; i < count; i++)
+	{
+		Relation	index = of_parents ? table.by_parent : table.by_run;
+		ScanKeyData key;
+
+		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(ids[i]));
+		found[i] = !scan(&table, index, &key, 1, receive_first, NULL);
+	}
+	dependency_table_close(&table);
+}
+
+void
+dependency_store_have_parents(const int64 *run_ids, int count, bool *have)
+{
+	find_rows_of(run_ids, count, false, have);
+}
+
+void
+dependency_store_have_children(const int64 *run_ids, int count, bool *have)
+{
+	find_rows_of(run_ids, count, true, have);
+}
+
 bool
 dependency_store_has_any(void)
 {

@@ -68,6 +68,10 @@ extern void dependency_insert(DependencyTable *table, const DependencyRow *row);
 /* The parent has ended as is needed, by a status: so it is, whatever becomes of history. */
 extern void dependency_mark(DependencyTable *table, const DependencyRow *row, const char *status);
 
+/* Which of these runs has a parent, or a child, that the active snapshot sees? */
+extern void dependency_store_have_parents(const int64 *run_ids, int count, bool *have);
+extern void dependency_store_have_children(const int64 *run_ids, int count, bool *have);
+
 /* Is there any row? */
 extern bool dependency_store_has_any(void);
 

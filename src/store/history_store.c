@@ -306,19 +306,29 @@ history_store_find_many(const int64 *run_ids, int count, EndedRun *runs)
 		find_many_in_partition(slot, run_ids, count, runs);
 }
 
+/* The row is written anew with others, which takes half of what an update of each does. */
 bool
-history_store_reopen_found(EndedRun *run)
+history_reopener_add(HistoryReopener *reopener, EndedRun *run)
 {
-	Relation	rel = open_partition(run->slot, RowExclusiveLock);
-	RelationWriter writer;
-	bool		done;
+	HistoryWriter *history = &reopener->writers[run->slot];
 
+	if (history->bulk == NULL)
+		history_writer_open(history, run->slot);
+	if (relation_delete(history->rel, &run->ctid) != TM_Ok)
+		return false;
 	run->values[FINISHED_COL_IS_FINAL - 1] = BoolGetDatum(false);
-	relation_writer_open(&writer, rel);
-	done = relation_update(&writer, &run->ctid, run->values, run->nulls) == TM_Ok;
-	relation_writer_close(&writer);
-	table_close(rel, NoLock);
-	return done;
+	bulk_writer_add(history->bulk, run->values, run->nulls, NULL);
+	return true;
+}
+
+void
+history_reopener_close(HistoryReopener *reopener)
+{
+	for (int slot = 0; slot < TASKLY_HISTORY_SLOTS; slot++)
+	{
+		if (reopener->writers[slot].bulk != NULL)
+			history_writer_close(&reopener->writers[slot]);
+	}
 }
 
 /* ------------------------------------------------------------------------

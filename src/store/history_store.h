@@ -89,10 +89,17 @@ typedef struct EndedRun
 extern void history_store_find_many(const int64 *run_ids, int count, EndedRun *runs);
 
 /*
- * history_store_reopen of a run that was found so, and has not been reopened
- * since, as the active snapshot sees it; else false. Never waits.
+ * history_store_reopen of runs that were found so: false, and nothing done, when
+ * one has been reopened since. Never waits. Begins as zeros; the runs must live
+ * until the close, which writes them.
  */
-extern bool history_store_reopen_found(EndedRun *run);
+typedef struct HistoryReopener
+{
+	HistoryWriter writers[TASKLY_HISTORY_SLOTS];
+} HistoryReopener;
+
+extern bool history_reopener_add(HistoryReopener *reopener, EndedRun *run);
+extern void history_reopener_close(HistoryReopener *reopener);
 
 /* TRUNCATE a partition; an error when its lock cannot be had shortly. */
 extern void history_store_truncate(int slot);

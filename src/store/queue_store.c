@@ -26,6 +26,7 @@
 #include "server/clock.h"
 #include "server/wake.h"
 #include "store/catalog.h"
+#include "store/queue_cache.h"
 #include "store/queue_store.h"
 #include "store/spi.h"
 
@@ -302,14 +303,14 @@ queue_row_read_tuple(HeapTuple tuple, TupleDesc desc, QueueRow *queue)
 }
 
 /*
- * Each enqueue does it, so it needs no plan. Under a snapshot of its own, which
- * sees what the current statement has done before.
+ * Without a plan, and under a snapshot of its own, which sees what the current
+ * statement has done before.
  */
 static bool
-read_by_index(const char *index_name, ScanKey key, QueueRow *queue)
+read_by_index(const char *index_name, ScanKey key, Snapshot snapshot_data, QueueRow *queue)
 {
 	Relation	rel = catalog_open("queue", AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	Snapshot	snapshot = RegisterSnapshot(snapshot_data);
 	SysScanDesc scan = systable_beginscan(rel, catalog_relation_id(index_name), true,
 										  snapshot, 1, key);
 	HeapTuple	tuple = systable_getnext(scan);
@@ -330,16 +331,28 @@ queue_store_find(const char *name, QueueRow *queue)
 
 	ScanKeyEntryInitialize(&key, 0, 2, BTEqualStrategyNumber, InvalidOid,
 						   DEFAULT_COLLATION_OID, F_TEXTEQ, CStringGetTextDatum(name));
-	return read_by_index("queue_name_key", &key, queue);
+	return read_by_index("queue_name_key", &key, GetTransactionSnapshot(), queue);
+}
+
+static bool
+read_by_id(int32 queue_id, Snapshot snapshot, QueueRow *queue)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(queue_id));
+	return read_by_index("queue_pkey", &key, snapshot, queue);
 }
 
 bool
 queue_store_read(int32 queue_id, QueueRow *queue)
 {
-	ScanKeyData key;
+	return read_by_id(queue_id, GetTransactionSnapshot(), queue);
+}
 
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(queue_id));
-	return read_by_index("queue_pkey", &key, queue);
+bool
+queue_store_read_newest(int32 queue_id, QueueRow *queue)
+{
+	return read_by_id(queue_id, GetLatestSnapshot(), queue);
 }
 
 bool
@@ -490,6 +503,7 @@ queue_store_update(const QueueRow *queue)
 
 	values[0] = Int32GetDatum(queue->queue_id);
 	put_settings(queue, values + 1, nulls + 1);
+	queue_cache_forget_at_commit();
 	(void) store_execute(&update_queue, values, nulls, NULL, NULL);
 }
 
@@ -498,6 +512,7 @@ queue_store_delete(int32 queue_id)
 {
 	Datum		values[] = {Int32GetDatum(queue_id)};
 
+	queue_cache_forget_at_commit();
 	(void) store_execute(&delete_queue, values, NULL, NULL, NULL);
 }
 
@@ -511,6 +526,7 @@ queue_store_pause(int32 queue_id, const char *reason)
 	values[1] = TimestampTzGetDatum(taskly_now());
 	values[2] = reason != NULL ? CStringGetTextDatum(reason) : (Datum) 0;
 	nulls[2] = reason == NULL;
+	queue_cache_forget_at_commit();
 	(void) store_execute(&pause_queue, values, nulls, NULL, NULL);
 }
 
@@ -519,5 +535,6 @@ queue_store_resume(int32 queue_id)
 {
 	Datum		values[] = {Int32GetDatum(queue_id)};
 
+	queue_cache_forget_at_commit();
 	(void) store_execute(&resume_queue, values, NULL, NULL, NULL);
 }

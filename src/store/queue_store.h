@@ -30,6 +30,9 @@ typedef struct QueueRow
 extern bool queue_store_find(const char *name, QueueRow *queue);
 extern bool queue_store_read(int32 queue_id, QueueRow *queue);
 
+/* The same of what is committed now, whatever the transaction's snapshot is. */
+extern bool queue_store_read_newest(int32 queue_id, QueueRow *queue);
+
 /* id of "default", which is made when it is missing. */
 extern int32 queue_store_default(void);
 

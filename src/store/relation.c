@@ -168,8 +168,9 @@ relation_writer_open(RelationWriter *writer, Relation rel)
 	writer->slot = table->slot;
 	writer->result_rel = table->result_rel;
 	writer->result_rel->ri_RelationDesc = rel;
-	for (int i = 0; i < table->index_count; i++)
-		writer->result_rel->ri_IndexRelationDescs[i] = index_open(table->indexes[i], RowExclusiveLock);
+	writer->index_ids = table->indexes;
+	/* Opened when a row needs them: most partial ones take no row. */
+	writer->indexes = palloc0(sizeof(Relation) * Max(table->index_count, 1));
 }
 
 /* Locks stay until the transaction ends. */
@@ -178,7 +179,49 @@ relation_writer_close(RelationWriter *writer)
 {
 	ExecClearTuple(writer->slot);
 	for (int i = 0; i < writer->result_rel->ri_NumIndices; i++)
-		index_close(writer->result_rel->ri_IndexRelationDescs[i], NoLock);
+	{
+		if (writer->indexes[i] != NULL)
+			index_close(writer->indexes[i], NoLock);
+	}
+	pfree(writer->indexes);
+}
+
+/* Does a partial index take the row that econtext has? */
+static bool
+is_in_index(IndexInfo *info, EState *estate, ExprContext *econtext)
+{
+	if (info->ii_Predicate == NIL)
+		return true;
+	if (info->ii_PredicateState == NULL)
+		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate);
+	return ExecQual(info->ii_PredicateState, econtext);
+}
+
+static Relation
+writer_index(RelationWriter *writer, int i)
+{
+	if (writer->indexes[i] == NULL)
+		writer->indexes[i] = index_open(writer->index_ids[i], RowExclusiveLock);
+	return writer->indexes[i];
+}
+
+/* Entries of the row that the writer's slot has; indexes that are not open are passed over. */
+static void
+insert_entries(RelationWriter *writer, bool is_update)
+{
+	ResultRelInfo *result_rel = writer->result_rel;
+	ExprContext *econtext = GetPerTupleExprContext(writer->estate);
+
+	if (result_rel->ri_NumIndices == 0)
+		return;
+	econtext->ecxt_scantuple = writer->slot;
+	for (int i = 0; i < result_rel->ri_NumIndices; i++)
+	{
+		if (is_in_index(result_rel->ri_IndexRelationInfo[i], writer->estate, econtext))
+			(void) writer_index(writer, i);
+	}
+	result_rel->ri_IndexRelationDescs = writer->indexes;
+	insert_index_entries(result_rel, writer->slot, writer->estate, is_update);
 }
 
 /* ------------------------------------------------------------------------
@@ -232,8 +275,7 @@ relation_insert(RelationWriter *writer, const Datum *values, const bool *nulls)
 {
 	fill_slot(writer->slot, writer->rel, values, nulls);
 	table_tuple_insert(writer->rel, writer->slot, GetCurrentCommandId(true), 0, NULL);
-	if (writer->result_rel->ri_NumIndices > 0)
-		insert_index_entries(writer->result_rel, writer->slot, writer->estate, false);
+	insert_entries(writer, false);
 	ResetPerTupleExprContext(writer->estate);
 }
 
@@ -256,27 +298,20 @@ bulk_writer_add(BulkWriter *bulk, const Datum *values, const bool *nulls, ItemPo
 
 	if (bulk->filled == BULK_WRITER_ROWS)
 		bulk_writer_flush(bulk);
+	/* With the writer's descriptor, since a resource owner finds one of thousands slowly. */
 	if (bulk->filled == bulk->made)
-		bulk->slots[bulk->made++] = table_slot_create(rel, NULL);
+		bulk->slots[bulk->made++] =
+			MakeSingleTupleTableSlot(bulk->writer.slot->tts_tupleDescriptor,
+									 table_slot_callbacks(rel));
 	fill_slot(bulk->slots[bulk->filled], rel, values, nulls);
 	bulk->ctids[bulk->filled++] = ctid;
 }
 
-/* Does a partial index take the row that econtext has? */
-static bool
-is_in_index(IndexInfo *info, EState *estate, ExprContext *econtext)
-{
-	if (info->ii_Predicate == NIL)
-		return true;
-	if (info->ii_PredicateState == NULL)
-		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate);
-	return ExecQual(info->ii_PredicateState, econtext);
-}
-
 /* All new rows into one index, which stays in the processor's caches meanwhile. */
 static void
-fill_index(BulkWriter *bulk, Relation index, IndexInfo *info)
+fill_index(BulkWriter *bulk, int n)
 {
+	IndexInfo  *info = bulk->writer.result_rel->ri_IndexRelationInfo[n];
 	EState	   *estate = bulk->writer.estate;
 	ExprContext *econtext = GetPerTupleExprContext(estate);
 	IndexUniqueCheck check = info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO;
@@ -291,8 +326,8 @@ fill_index(BulkWriter *bulk, Relation index, IndexInfo *info)
 		if (is_in_index(info, estate, econtext))
 		{
 			FormIndexDatum(info, slot, estate, values, nulls);
-			(void) index_insert(index, values, nulls, &slot->tts_tid, bulk->writer.rel,
-								check, false, info);
+			(void) index_insert(writer_index(&bulk->writer, n), values, nulls,
+								&slot->tts_tid, bulk->writer.rel, check, false, info);
 		}
 		ResetExprContext(econtext);
 	}
@@ -309,8 +344,7 @@ bulk_writer_flush(BulkWriter *bulk)
 	table_multi_insert(bulk->writer.rel, bulk->slots, bulk->filled,
 					   GetCurrentCommandId(true), 0, bulk->bulk_state);
 	for (int i = 0; i < result_rel->ri_NumIndices; i++)
-		fill_index(bulk, result_rel->ri_IndexRelationDescs[i],
-				   result_rel->ri_IndexRelationInfo[i]);
+		fill_index(bulk, i);
 	for (int i = 0; i < bulk->filled; i++)
 	{
 		if (bulk->ctids[i] != NULL)
@@ -385,8 +419,8 @@ relation_update(RelationWriter *writer, ItemPointer ctid,
 							true, &needs_index_entries);
 	if (result != TM_Ok)
 		return result;
-	if (needs_index_entries && writer->result_rel->ri_NumIndices > 0)
-		insert_index_entries(writer->result_rel, writer->slot, writer->estate, true);
+	if (needs_index_entries)
+		insert_entries(writer, true);
 	*ctid = writer->slot->tts_tid;
 	ResetPerTupleExprContext(writer->estate);
 	return TM_Ok;

@@ -21,6 +21,8 @@ typedef struct RelationWriter
 	Relation	rel;
 	EState	   *estate;
 	ResultRelInfo *result_rel;
+	const Oid  *index_ids;		/* in the order of result_rel's */
+	Relation   *indexes;		/* NULL: no row has needed it */
 	TupleTableSlot *slot;
 } RelationWriter;
 

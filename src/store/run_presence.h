@@ -15,6 +15,7 @@
  * open transaction has inserted or is deleting. Never waits.
  */
 extern bool run_presence_test(int64 run_id);
+extern void run_presence_test_many(const int64 *run_ids, int count, bool *is_there);
 
 /* True when the active snapshot sees such a row. */
 extern bool run_presence_visible(int64 run_id);
