@@ -12,21 +12,14 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $seed = $ENV{SEED} // int(rand(2**31));
-note("SEED=$seed");
+my $seed = seed_random();
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 taskly.max_workers = 2
 max_worker_processes = 20
 deadlock_timeout = '100ms'
 fsync = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
 
 # Eight clients, each so many transactions of one of the scripts, must all succeed.
 sub hammer
@@ -52,7 +45,6 @@ sub hammer
 }
 
 sql(q{
-	CREATE EXTENSION taskly;
 	CREATE TABLE event (key text);
 	CREATE TABLE doubled (at timestamptz, keys text);
 	SELECT taskly.define('handle', $$DELETE FROM event WHERE key = $1->>0$$);
@@ -123,7 +115,7 @@ hammer(150, 'eight sessions write events and ask for their handling',
 		SELECT taskly.enqueue('handle', jsonb_build_array('k' || :k), unique_key => 'k' || :k);
 		COMMIT;
 	});
-poll_ok($node, 'postgres', 'SELECT count(*) FROM taskly.pending_run', '0', 'all runs are over');
+polls('SELECT count(*) FROM taskly.pending_run', '0', 'all runs are over');
 is(sql('SELECT count(*) FROM event'), 0, 'every event has been handled');
 cmp_ok(sql(q{SELECT count(*) FROM taskly.runs WHERE task = 'handle' AND status = 'succeeded'}), '<', 1200, 'by fewer runs than events');
 
@@ -141,7 +133,7 @@ sub postpone_assigned
 	kill 'STOP', @workers;
 	my $dispatched = sql('SELECT dispatched FROM taskly.leader');
 	my $run_id = sql("SELECT taskly.enqueue('early $kind', unique_key => 'e')");
-	poll_ok($node, 'postgres', "SELECT dispatched > $dispatched FROM taskly.leader", 't', "$kind: a run is handed to one");
+	polls("SELECT dispatched > $dispatched FROM taskly.leader", 't', "$kind: a run is handed to one");
 	is(sql("SELECT taskly.enqueue('early $kind', unique_key => 'e', on_conflict => 'postpone', run_at => '2099-01-01')"), $run_id,
 		"$kind: it still waits, and is postponed");
 	kill 'CONT', @workers;
