@@ -11,7 +11,6 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 seed_random();
 
@@ -227,17 +226,25 @@ $case = together({}, '', 'SELECT pg_terminate_backend(pg_backend_pid()), pg_slee
 ends_are($case, 'succeeded failed succeeded succeeded', 'whose command ends the process has failed, no other');
 asks("SELECT count(*), max(attempt) FROM taskly.attempts WHERE task = '$case'", '4|1', 'the others run again at no attempt\'s cost');
 
-$case = together({waits => 0}, ('') x 3000);
-for my $round (1 .. 6)
+# How far a round goes is measured in runs, and each of these takes a while, so that a batch is under way.
+$case = together({waits => 0}, ('SELECT pg_sleep(0.001)') x 3000);
+my $done = 0;
+foreach my $round (1 .. 6)
 {
-	my $pid = '';
+	my $until = $done + 20 + int(rand(200));
+	my ($count, $pid) = (0, '');
 
-	usleep(int(rand(150_000)));
-	next if try_psql($node, 'postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'taskly worker'},
-		stdout => \$pid) != 0 || $pid !~ /^\d+$/;
+	ok(poll_until(sub {
+		return 0 if try_psql($node, 'postgres', qq{
+			SELECT count(*), (SELECT max(pid) FROM pg_stat_activity WHERE backend_type = 'taskly worker')
+			FROM effect WHERE case_name = '$case'}, stdout => \$count) != 0;
+		($done, $pid) = split /\|/, $count;
+		return $done >= $until && $pid;
+	}), "round $round: runs go on ($until)");
 	kill 'KILL', $pid;
-	poll_until(sub { try_psql($node, 'postgres', 'SELECT 1') == 0 });
+	poll_until(sub { !is_alive($pid) });
 }
+cmp_ok($done, '<', 3000, 'the last worker was killed in the middle of it');
 polls("SELECT count(*) FROM taskly.runs WHERE task = '$case' AND finished_at IS NULL", '0', 'all runs end after kill -9');
 asks("SELECT count(*), count(DISTINCT n) FROM effect WHERE case_name = '$case'", '3000|3000', 'with exactly one effect each');
 asks("SELECT count(*), count(DISTINCT run_id) FROM taskly.attempts WHERE task = '$case' AND status = 'succeeded'", '3000|3000',
