@@ -15,7 +15,7 @@ use TasklyTest;
 use Test::More;
 
 my $dir = rel2abs(PostgreSQL::Test::Utils::tempdir());
-my $node = new_node('main', q{
+my $node = start_node(q{
 max_worker_processes = 24
 taskly.max_workers = 5
 taskly.enable_shell = on
@@ -23,39 +23,20 @@ taskly.kill_grace = '200ms'
 restart_after_crash = on
 log_statement = none
 });
-
-$node->start;
-$node->safe_psql('postgres', q{
-	CREATE EXTENSION taskly;
+sql(q{
 	CREATE TABLE effect (case_name text, kind text, run_id bigint);
-	CREATE TABLE gate (case_name text PRIMARY KEY);
 	CREATE TABLE ledger (run_id bigint);
-	SELECT taskly.create_queue('narrow', max_running => 1);
-	CREATE PROCEDURE wait_for_gate(name text) LANGUAGE plpgsql AS $$
-	BEGIN
-		WHILE NOT EXISTS (SELECT FROM gate WHERE case_name = name) LOOP
-			PERFORM pg_sleep(0.02);
-		END LOOP;
-	END $$;
-});
+	SELECT taskly.create_queue('narrow', max_running => 1)});
+make_gate();
 
 # The processes of taskly, as "pid type".
 sub processes
 {
-	my $list = $node->safe_psql('postgres', q{
+	my $list = sql(q{
 		SELECT pid || ' ' || replace(backend_type, 'taskly ', '') FROM pg_stat_activity
 		WHERE backend_type LIKE 'taskly %' ORDER BY pid});
 
 	return split /\n/, $list;
-}
-
-sub is_alive
-{
-	my ($pid) = @_;
-
-	my $stat = -e "/proc/$pid/stat" ? eval { slurp_file("/proc/$pid/stat") } // '' : '';
-
-	return $stat ne '' && $stat !~ /\) Z/;
 }
 
 # Kills the postmaster. The others leave by themselves, and only then it can start again. Where
@@ -88,8 +69,7 @@ sub run_case
 	my $submit = sub {
 		my ($kind, $command, $options) = @_;
 
-		$run{$kind} = $node->safe_psql('postgres',
-			"SELECT taskly.submit(\$c\$$command\$c\$, $options)");
+		$run{$kind} = sql("SELECT taskly.submit(\$c\$$command\$c\$, $options)");
 	};
 	foreach my $on_lost ('retry', 'fail')
 	{
@@ -103,12 +83,12 @@ sub run_case
 	$submit->('atomic', sprintf($note, "'atomic'") . "; CALL wait_for_gate('$case')", "queue => 'narrow'");
 	$submit->('queued', sprintf($note, "'queued'"), "queue => 'narrow'");
 	$submit->('future', sprintf($note, "'future'"), "run_at => now() + interval '1 day'");
-	poll_ok($node, 'postgres', sprintf(q{
+	polls(sprintf(q{
 		SELECT count(*) FROM taskly.runs WHERE run_id IN (%s) AND status = 'running'},
 		join ',', values %run), '5', "$case: five runs are in execution");
 	ok(poll_until(sub { -e $file && (() = slurp_file($file) =~ /\n/g) == 2 }),
 		"$case: the shell runs have begun");
-	poll_ok($node, 'postgres', "SELECT count(*) FROM effect WHERE case_name = '$case'", '2',
+	polls("SELECT count(*) FROM effect WHERE case_name = '$case'", '2',
 		"$case: the autocommit runs have had their effect");
 
 	if (exists $stop{$case})
@@ -118,7 +98,7 @@ sub run_case
 	else
 	{
 		my ($pid) = $case eq 'worker killed'
-		  ? $node->safe_psql('postgres', "SELECT pid FROM taskly.runs WHERE run_id = $run{atomic}")
+		  ? sql("SELECT pid FROM taskly.runs WHERE run_id = $run{atomic}")
 		  : map { /^(\d+) \Q@{[$case =~ s, killed,,r]}\E$/ } processes();
 		# The others end a moment later, and could still see the gate opened.
 		my @pids = map { /^(\d+)/ } processes();
@@ -138,21 +118,21 @@ sub run_case
 	{
 		is(run_end($node, 'postgres', $run{$kind}), 'lost', "$case: $kind is lost");
 	}
-	is( $node->safe_psql('postgres', qq{
+	is(sql(qq{
 			SELECT string_agg(kind || ' ' || n, ', ' ORDER BY kind)
 			FROM (SELECT kind, count(*) AS n FROM effect WHERE case_name = '$case' GROUP BY kind) e}),
 		'atomic 1, autocommit fail 1, autocommit retry 2, queued 1',
 		"$case: effects, once unless it was tried again");
 	is(join(' ', sort split /\n/, slurp_file($file)), 'fail retry retry', "$case: effects of shell runs");
-	is( $node->safe_psql('postgres', sprintf(q{
+	is(sql(sprintf(q{
 			SELECT string_agg(status || ' ' || attempt || CASE WHEN is_final THEN ' final' ELSE '' END, ', ' ORDER BY attempt)
 			FROM taskly.attempts WHERE run_id IN (%s)}, join ',', @run{'autocommit retry', 'shell retry'})),
 		'lost 1, lost 1, succeeded 2 final, succeeded 2 final', "$case: a lost attempt is in history");
-	is( $node->safe_psql('postgres', "SELECT attempt FROM taskly.attempts WHERE run_id = $run{atomic}"),
+	is(sql("SELECT attempt FROM taskly.attempts WHERE run_id = $run{atomic}"),
 		'1', "$case: a crash costs an atomic run no attempt");
-	is( $node->safe_psql('postgres', "SELECT status FROM taskly.runs WHERE run_id = $run{future}"),
+	is(sql("SELECT status FROM taskly.runs WHERE run_id = $run{future}"),
 		'scheduled', "$case: what is due later waits on");
-	$node->safe_psql('postgres', "SELECT taskly.cancel($run{future})");
+	sql("SELECT taskly.cancel($run{future})");
 }
 
 run_case($_) foreach ('worker killed', 'scheduler killed', 'supervisor killed', 'launcher killed',
@@ -163,7 +143,6 @@ check_settled($node, 'postgres');
 # round goes is measured in runs, so that it means the same on a slow machine.
 {
 	my ($runs, $rounds) = (3000, 8);
-	my $seed = $ENV{TASKLY_SEED} // int(rand(1_000_000));
 	my $done = 0;
 	my $count = sub {
 		my $result = '';
@@ -171,9 +150,8 @@ check_settled($node, 'postgres');
 		return $code == 0 ? $result : -1;
 	};
 
-	note("seed $seed; set TASKLY_SEED to it to have the same choices");
-	srand($seed);
-	$node->safe_psql('postgres', qq{
+	seed_random();
+	sql(qq{
 		SELECT taskly.define('row', 'INSERT INTO ledger VALUES (current_setting(''taskly.run_id'')::bigint); SELECT pg_sleep(0.01)');
 		SELECT count(*) FROM taskly.enqueue_many('row', array_fill('{}'::jsonb, '{$runs}'))});
 	foreach my $round (1 .. $rounds)
@@ -190,15 +168,15 @@ check_settled($node, 'postgres');
 		poll_until(sub { !is_alive($pid) });
 	}
 	cmp_ok($done, '<', $runs, 'the last round has killed something in the middle of it');
-	poll_ok($node, 'postgres', q{SELECT count(*) FROM taskly.runs WHERE task = 'row' AND finished_at IS NULL},
+	polls(q{SELECT count(*) FROM taskly.runs WHERE task = 'row' AND finished_at IS NULL},
 		'0', 'no run is left');
-	is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT run_id) FROM ledger'),
+	is(sql('SELECT count(*), count(DISTINCT run_id) FROM ledger'),
 		"$runs|$runs", 'each run has inserted exactly one row');
-	is( $node->safe_psql('postgres', q{
+	is(sql(q{
 			SELECT status, count(*), count(DISTINCT run_id), max(attempt) FROM taskly.attempts
 			WHERE task = 'row' GROUP BY 1}),
 		"succeeded|$runs|$runs|1", 'each run has succeeded exactly once');
-	is( $node->safe_psql('postgres', q{
+	is(sql(q{
 			SELECT count(*) FROM ledger l FULL JOIN (SELECT run_id FROM taskly.runs WHERE task = 'row') r USING (run_id)
 			WHERE l.run_id IS NULL OR r.run_id IS NULL}),
 		'0', 'the rows are those of the runs');

@@ -12,25 +12,14 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 max_worker_processes = 16
 taskly.max_workers = 4
 restart_after_crash = on
 log_statement = none
 });
-
-$node->start;
-$node->safe_psql('postgres', q{
-	CREATE EXTENSION taskly;
-	CREATE TABLE effect (what text, run_id bigint);
-	CREATE TABLE gate (name text);
-	CREATE PROCEDURE wait_for_gate(which text) LANGUAGE plpgsql AS $$
-	BEGIN
-		WHILE NOT EXISTS (SELECT FROM gate WHERE name = which) LOOP
-			PERFORM pg_sleep(0.02);
-		END LOOP;
-	END $$;
-});
+sql('CREATE TABLE effect (what text, run_id bigint)');
+make_gate();
 
 my $crash = qr/was terminated by signal/;
 
@@ -54,7 +43,7 @@ sub deadly
 	return note_effect($what) . "; COPY (SELECT 1) TO PROGRAM 'kill -$signal \$PPID; cat'";
 }
 
-sub sql
+sub sql_when_up
 {
 	my ($query) = @_;
 	my $result = '';
@@ -68,14 +57,14 @@ sub submit
 {
 	my ($command, $options) = @_;
 
-	return sql('SELECT taskly.submit($c$' . $command . '$c$' . ($options ? ", $options" : '') . ')');
+	return sql_when_up('SELECT taskly.submit($c$' . $command . '$c$' . ($options ? ", $options" : '') . ')');
 }
 
 sub effects
 {
 	my ($what) = @_;
 
-	return sql("SELECT count(*), count(DISTINCT run_id) FROM effect WHERE what = '$what'");
+	return sql_when_up("SELECT count(*), count(DISTINCT run_id) FROM effect WHERE what = '$what'");
 }
 
 # What crashes the server may do so before the call that made it has heard of its success: it is due
@@ -96,18 +85,18 @@ sub retry_deadly
 {
 	my @innocent = map { submit(note_effect('innocent') . "; CALL wait_for_gate('first')") } (1 .. 3);
 
-	poll_ok($node, 'postgres', q{SELECT count(*) FROM taskly.runs WHERE status = 'running'}, '3',
+	polls(q{SELECT count(*) FROM taskly.runs WHERE status = 'running'}, '3',
 		'three innocent runs are in execution');
-	sql('SELECT taskly.define(\'culprit\', $c$' . deadly('culprit', 'SEGV') . '$c$, max_attempts => 10, backoff => \'none\')');
-	my ($culprit, @behind) = split / /, sql("SELECT taskly.enqueue('culprit', $later) || ' ' || string_agg(taskly.submit(\$c\$"
+	sql_when_up('SELECT taskly.define(\'culprit\', $c$' . deadly('culprit', 'SEGV') . '$c$, max_attempts => 10, backoff => \'none\')');
+	my ($culprit, @behind) = split / /, sql_when_up("SELECT taskly.enqueue('culprit', $later) || ' ' || string_agg(taskly.submit(\$c\$"
 		. note_effect('behind') . "\$c\$, $later)::text, ' ') FROM generate_series(1, 20)");
 
 	is(run_end($node, 'postgres', $culprit), 'quarantined', 'the run that crashes the server is quarantined');
-	poll_ok($node, 'postgres', q{SELECT concat_ws(' ', runs, failures, consecutive_failures, last_status) FROM taskly.tasks WHERE name = 'culprit'},
+	polls(q{SELECT concat_ws(' ', runs, failures, consecutive_failures, last_status) FROM taskly.tasks WHERE name = 'culprit'},
 		'1 1 1 quarantined', 'and counted as a failure of its task');
 	my $count = crashes();
 	ok($count >= 1 && $count <= 3, 'after at most three crashes') or diag("$count crashes");
-	sql("INSERT INTO gate VALUES ('first')");
+	sql_when_up("INSERT INTO gate VALUES ('first')");
 	is(join(' ', map { run_end($node, 'postgres', $_) } @innocent), 'succeeded succeeded succeeded',
 		'the runs that were in execution with it succeed');
 	is(join(' ', map { run_end($node, 'postgres', $_) } @behind), join(' ', ('succeeded') x 20),
@@ -115,7 +104,7 @@ sub retry_deadly
 	is(effects('innocent'), '3|3', 'with one effect each');
 	is(effects('behind'), '20|20', 'with one effect each, behind it');
 	is(effects('culprit'), '0|0', 'the culprit has none');
-	is(sql("SELECT sqlstate, message, hint FROM taskly.runs WHERE run_id = $culprit"),
+	is(sql_when_up("SELECT sqlstate, message, hint FROM taskly.runs WHERE run_id = $culprit"),
 		'57P02|the run crashed the server|Mend the command, then call taskly.retry().', 'it says what happened');
 	is(crashes(), $count, 'and the server has not crashed again');
 
@@ -125,8 +114,8 @@ sub retry_deadly
 	is(run_end($node, 'postgres', $culprit), 'quarantined', 'not mended, it is quarantined again');
 	cmp_ok(crashes() - $count, '<=', 3, 'after at most three more crashes');
 
-	sql('SELECT taskly.alter(\'culprit\', command => $c$' . note_effect('culprit') . '$c$)');
-	is(sql("SELECT taskly.retry($culprit)"), 't', 'retry brings it back once more');
+	sql_when_up('SELECT taskly.alter(\'culprit\', command => $c$' . note_effect('culprit') . '$c$)');
+	is(sql_when_up("SELECT taskly.retry($culprit)"), 't', 'retry brings it back once more');
 	is(run_end($node, 'postgres', $culprit), 'succeeded', 'mended, it succeeds');
 	is(effects('culprit'), '1|1', 'with its effect');
 }
@@ -149,12 +138,12 @@ sub retry_deadly
 {
 	my $run = submit(note_effect('victim') . "; CALL wait_for_gate('second')");
 
-	poll_ok($node, 'postgres', "SELECT status FROM taskly.runs WHERE run_id = $run", 'running', 'a run is in execution');
-	my $pid = sql("SELECT pid FROM taskly.runs WHERE run_id = $run");
+	polls("SELECT status FROM taskly.runs WHERE run_id = $run", 'running', 'a run is in execution');
+	my $pid = sql_when_up("SELECT pid FROM taskly.runs WHERE run_id = $run");
 	kill 9, $pid;
-	poll_ok($node, 'postgres', "SELECT pid <> $pid FROM taskly.runs WHERE run_id = $run AND status = 'running'", 't',
+	polls("SELECT pid <> $pid FROM taskly.runs WHERE run_id = $run AND status = 'running'", 't',
 		'it runs again after its process was killed');
-	sql("INSERT INTO gate VALUES ('second')");
+	sql_when_up("INSERT INTO gate VALUES ('second')");
 	is(run_end($node, 'postgres', $run), 'succeeded', 'and succeeds');
 	is(effects('victim'), '1|1', 'with one effect');
 }
@@ -167,12 +156,12 @@ sub retry_deadly
 	{
 		my $before = crashes();
 
-		poll_ok($node, 'postgres', "SELECT status FROM taskly.runs WHERE run_id = $run", 'running',
+		polls("SELECT status FROM taskly.runs WHERE run_id = $run", 'running',
 			"a run is in execution before crash $time");
 		try_psql($node, 'postgres', q{COPY (SELECT 1) TO PROGRAM 'kill -KILL $PPID; cat'});
 		ok(poll_until(sub { crashes() > $before }), "crash $time, of an ordinary session");
 	}
-	sql("INSERT INTO gate VALUES ('third')");
+	sql_when_up("INSERT INTO gate VALUES ('third')");
 	is(run_end($node, 'postgres', $run), 'succeeded', 'a run is not blamed for the crashes of others');
 	is(effects('bystander'), '1|1', 'and has one effect');
 }
@@ -186,7 +175,7 @@ sub retry_deadly
 	my @later = map { submit(note_effect('other') . '; SELECT pg_sleep(0.01)') } (1 .. 30);
 
 	is(run_end($node, 'postgres', $suicide), 'failed', 'a run that terminates its own process fails');
-	is( sql("SELECT string_agg(attempt || ' ' || status || ' ' || sqlstate, ', ' ORDER BY attempt) FROM taskly.attempts WHERE run_id = $suicide"),
+	is( sql_when_up("SELECT string_agg(attempt || ' ' || status || ' ' || sqlstate, ', ' ORDER BY attempt) FROM taskly.attempts WHERE run_id = $suicide"),
 		'1 failed 57P01, 2 failed 57P01, 3 failed 57P01', 'after as many attempts as it has');
 	is(effects('suicide'), '0|0', 'without effect');
 	is(join(' ', map { run_end($node, 'postgres', $_) } @others, @later), join(' ', ('succeeded') x 60),

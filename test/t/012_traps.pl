@@ -14,15 +14,12 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 max_worker_processes = 24
 taskly.max_workers = 4
 log_statement = none
 }, allows_streaming => 1);
-
-$node->start;
-$node->safe_psql('postgres', q{
-	CREATE EXTENSION taskly;
+sql(q{
 	CREATE ROLE tenant LOGIN;
 	CREATE ROLE other LOGIN;
 	GRANT other TO tenant;
@@ -30,22 +27,8 @@ $node->safe_psql('postgres', q{
 	GRANT CREATE ON DATABASE postgres TO tenant;
 	CREATE TABLE seen (what text, who text, value text);
 	GRANT ALL ON seen TO PUBLIC;
-	CREATE TABLE gate (name text);
-	GRANT SELECT ON gate TO PUBLIC;
-	CREATE PROCEDURE wait_for_gate(which text) LANGUAGE plpgsql AS $$
-	BEGIN
-		WHILE NOT EXISTS (SELECT FROM public.gate WHERE name OPERATOR(pg_catalog.=) which) LOOP
-			PERFORM pg_catalog.pg_sleep(0.02);
-		END LOOP;
-	END $$;
 });
-
-sub sql
-{
-	my ($query, $database) = @_;
-
-	return $node->safe_psql($database // 'postgres', $query);
-}
+make_gate();
 
 # As a tenant that logged in.
 sub sql_as
@@ -77,7 +60,7 @@ sub end_workers
 	my $workers = "FROM pg_stat_activity WHERE backend_type = 'taskly worker' AND usename = '$role'";
 
 	sql("SELECT pg_terminate_backend(pid) $workers");
-	poll_ok($node, 'postgres', "SELECT count(*) $workers", '0', "the workers of $role leave");
+	polls("SELECT count(*) $workers", '0', "the workers of $role leave");
 }
 
 sub column
@@ -161,14 +144,14 @@ sub singers
 	is(run_end($node, 'postgres', $slow), 'timed_out', 'one times out');
 	is(run_end($node, 'postgres', $good), 'succeeded', 'one succeeds');
 	is(run_end($node, 'postgres', $expired), 'expired', 'one expires');
-	poll_ok($node, 'postgres', "SELECT status FROM taskly.runs WHERE run_id = $long", 'running', 'one is in execution');
+	polls("SELECT status FROM taskly.runs WHERE run_id = $long", 'running', 'one is in execution');
 	is(sql_as('tenant', "SELECT taskly.cancel($long), taskly.cancel($late)"), 't|t', 'both are cancelled');
 	is(run_end($node, 'postgres', $long), 'cancelled', 'one from its execution');
 	is(run_end($node, 'postgres', $late), 'cancelled', 'one while it waited');
 	is(sql_as('tenant', "SELECT taskly.retry($bad)"), 't', 'retry');
-	poll_ok($node, 'postgres', "SELECT count(*) FROM taskly.attempts WHERE run_id = $bad", '4', 'and a fourth attempt');
-	poll_ok($node, 'postgres', q{SELECT runs >= 2 FROM taskly.tasks WHERE name = 'hook'}, 't', 'on_failure is called');
-	poll_ok($node, 'postgres', q{SELECT runs >= 2 FROM taskly.tasks WHERE name = 'every'}, 't', 'a schedule fires');
+	polls("SELECT count(*) FROM taskly.attempts WHERE run_id = $bad", '4', 'and a fourth attempt');
+	polls(q{SELECT runs >= 2 FROM taskly.tasks WHERE name = 'hook'}, 't', 'on_failure is called');
+	polls(q{SELECT runs >= 2 FROM taskly.tasks WHERE name = 'every'}, 't', 'a schedule fires');
 	is(run_as('tenant', 'SELECT 1; VACUUM public.seen', 'atomic => false'), 'succeeded', 'statements on their own');
 
 	# The views and calls of a superuser with such a path in its session.
@@ -285,20 +268,20 @@ sub singers
 	sql(q{
 		SELECT taskly.schedule('held', '1 second', 'INSERT INTO seen VALUES (''held'')');
 		SELECT taskly.schedule('free', '1 second', 'INSERT INTO seen VALUES (''free'')')});
-	poll_ok($node, 'postgres', q{SELECT count(*) FROM taskly.tasks WHERE name IN ('held', 'free') AND fires > 0}, '2',
+	polls(q{SELECT count(*) FROM taskly.tasks WHERE name IN ('held', 'free') AND fires > 0}, '2',
 		'two tasks fire');
 	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$err);
 	$in .= "BEGIN; SELECT taskly.alter('held', description => 'held'); SELECT 'is held';\n";
 	ok(poll_until(sub { $session->pump_nb; $out =~ /is held/ }), 'one is being altered');
 	my $scheduler = scheduler_pid($node, 'postgres');
 	my ($held, $free) = map { sql("SELECT fires FROM taskly.tasks WHERE name = '$_'") } 'held', 'free';
-	poll_ok($node, 'postgres', "SELECT fires >= $free + 3 FROM taskly.tasks WHERE name = 'free'", 't', 'the other one goes on');
+	polls("SELECT fires >= $free + 3 FROM taskly.tasks WHERE name = 'free'", 't', 'the other one goes on');
 	is(sql("SELECT fires FROM taskly.tasks WHERE name = 'held'"), $held, 'and the held one does not');
 	is(scheduler_pid($node, 'postgres'), $scheduler, 'under the same scheduler');
 	is(count_in_log($node, qr/lock timeout/), 0, 'which has not waited for the row');
 	$in .= "COMMIT; SELECT 'is free';\n";
 	ok(poll_until(sub { $session->pump_nb; $out =~ /is free/ }), 'commit');
-	poll_ok($node, 'postgres', "SELECT fires > $held AND description = 'held' FROM taskly.tasks WHERE name = 'held'", 't',
+	polls("SELECT fires > $held AND description = 'held' FROM taskly.tasks WHERE name = 'held'", 't',
 		'it fires again');
 	$in .= "\\q\n";
 	$session->finish;
@@ -426,9 +409,9 @@ sub singers
 
 	end_workers('other');
 	my $holder = submit_as('tenant', q{UPDATE public.counter SET n = n + 1; CALL public.wait_for_gate('two')});
-	poll_ok($node, 'postgres', "SELECT status FROM taskly.runs WHERE run_id = $holder", 'running', 'one run holds a row');
+	polls("SELECT status FROM taskly.runs WHERE run_id = $holder", 'running', 'one run holds a row');
 	my $loser = submit_as('other', q{UPDATE public.counter SET n = n + 1});
-	poll_ok($node, 'postgres', qq{
+	polls(qq{
 		SELECT wait_event_type FROM pg_stat_activity JOIN taskly.runs USING (pid) WHERE run_id = $loser}, 'Lock', 'another waits for it');
 	sql(q{INSERT INTO gate VALUES ('two')});
 	is(run_end($node, 'postgres', $holder) . ' ' . run_end($node, 'postgres', $loser), 'succeeded succeeded', 'both succeed');
@@ -464,10 +447,10 @@ sub singers
 	local $ENV{PGOPTIONS} = '-c synchronous_commit=local';
 	$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'\n");
 	$node->reload;
-	poll_ok($node, 'postgres', 'SHOW synchronous_standby_names', 'nobody', 'commits wait for a standby');
+	polls('SHOW synchronous_standby_names', 'nobody', 'commits wait for a standby');
 	is(run_as('tenant', q{INSERT INTO public.seen VALUES ('soon')}), 'succeeded', 'a run of a role that does not wait, does not');
 	my $waits = submit_as('tenant', q{SET LOCAL synchronous_commit = on; INSERT INTO public.seen VALUES ('safe')});
-	poll_ok($node, 'postgres', q{SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'taskly worker' AND usename = 'tenant' AND wait_event = 'SyncRep'},
+	polls(q{SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'taskly worker' AND usename = 'tenant' AND wait_event = 'SyncRep'},
 		'SyncRep', 'one that asks for it, does');
 	$node->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
 	$node->reload;

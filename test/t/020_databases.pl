@@ -21,7 +21,7 @@ max_prepared_transactions = 1
 });
 $node->start;
 
-sub sql
+sub sql_in
 {
 	my ($database, $query) = @_;
 
@@ -42,7 +42,7 @@ sub make_tasks
 {
 	my ($database) = @_;
 
-	sql($database, q{
+	sql_in($database, q{
 		CREATE TABLE effect (what text, database name DEFAULT current_database());
 		SELECT taskly.schedule('tick', '* * * * * *', 'INSERT INTO effect VALUES (''tick'')');
 		SELECT taskly.define('put', 'INSERT INTO effect SELECT $1 ->> 0')});
@@ -53,7 +53,7 @@ sub load
 {
 	my ($database, $runs) = @_;
 
-	sql($database, qq{
+	sql_in($database, qq{
 		SELECT count(taskly.submit('SELECT pg_sleep(0.02)')) FROM generate_series(1, $runs)});
 }
 
@@ -61,63 +61,63 @@ sub load
 sub works
 {
 	my ($database, $name) = @_;
-	my $run_id = sql($database, q{SELECT taskly.submit('SELECT 1')});
+	my $run_id = sql_in($database, q{SELECT taskly.submit('SELECT 1')});
 
-	is(sql($database, "SELECT taskly.wait($run_id, '30 s')"), 'succeeded', $name);
+	is(sql_in($database, "SELECT taskly.wait($run_id, '30 s')"), 'succeeded', $name);
 }
 
 # ---------------------------------------------------------------------------------------------
 # Coming
 # ---------------------------------------------------------------------------------------------
 
-sql('postgres', 'CREATE DATABASE one');
-sql('postgres', 'CREATE DATABASE two');
-sql('postgres', 'CREATE DATABASE three');
-sql('three', 'BEGIN; CREATE EXTENSION taskly; ROLLBACK');
+sql_in('postgres', 'CREATE DATABASE one');
+sql_in('postgres', 'CREATE DATABASE two');
+sql_in('postgres', 'CREATE DATABASE three');
+sql_in('three', 'BEGIN; CREATE EXTENSION taskly; ROLLBACK');
 my $session = $node->background_psql('one');
 $session->query_safe('BEGIN; CREATE EXTENSION taskly');
-sql('two', 'CREATE EXTENSION taskly');
+sql_in('two', 'CREATE EXTENSION taskly');
 poll_ok($node, 'two', 'SELECT state FROM taskly.leader', 'leading', 'CREATE EXTENSION starts a scheduler');
-is(sql('postgres', processes_in('one')), '0', 'not before it has committed');
+is(sql_in('postgres', processes_in('one')), '0', 'not before it has committed');
 $session->query_safe('COMMIT');
 $session->quit;
 poll_ok($node, 'one', 'SELECT state FROM taskly.leader', 'leading', 'but then');
 is(count_in_log($node, qr/leads database "three"/), 0, 'and not when it was rolled back');
 
-sql('postgres', 'CREATE DATABASE late');
-sql('late', q{BEGIN; CREATE EXTENSION taskly; PREPARE TRANSACTION 'later'});
-sql('late', q{COMMIT PREPARED 'later'});
+sql_in('postgres', 'CREATE DATABASE late');
+sql_in('late', q{BEGIN; CREATE EXTENSION taskly; PREPARE TRANSACTION 'later'});
+sql_in('late', q{COMMIT PREPARED 'later'});
 poll_ok($node, 'late', 'SELECT state FROM taskly.leader', 'leading', 'so does COMMIT PREPARED of it');
 quickly($node, 'postgres', 'DROP DATABASE late', 10, 'DROP DATABASE is not in its way');
 make_tasks($_) foreach ('one', 'two');
 poll_ok($node, 'one', q{SELECT count(*) > 1 FROM effect WHERE database = 'one'}, 't', 'the first database runs its task');
 poll_ok($node, 'two', q{SELECT count(*) > 1 FROM effect WHERE database = 'two'}, 't', 'the second one, too');
-is(sql('one', q{SELECT count(*) FROM taskly.tasks}) . sql('one', q{SELECT count(*) FROM effect WHERE database <> 'one'}),
+is(sql_in('one', q{SELECT count(*) FROM taskly.tasks}) . sql_in('one', q{SELECT count(*) FROM effect WHERE database <> 'one'}),
 	'20', 'each has only its own');
 
 # One database has more than enough to do for both workers; the other one is not kept waiting.
-sql('one', q{SELECT count(taskly.submit('SELECT pg_sleep(0.5)')) FROM generate_series(1, 60)});
+sql_in('one', q{SELECT count(taskly.submit('SELECT pg_sleep(0.5)')) FROM generate_series(1, 60)});
 poll_ok($node, 'one', q{SELECT count(*) > 0 FROM taskly.runs WHERE status = 'running'}, 't', 'one database is busy');
-my @runs = split /\n/, sql('two', q{SELECT taskly.submit('SELECT pg_sleep(0.01)') FROM generate_series(1, 3)});
-is(sql('two', "SELECT taskly.wait($runs[2], '60 s')"), 'succeeded', 'with few workers, another database gets its share');
-cmp_ok(sql('two', "SELECT extract(epoch FROM max(started_at - queued_at)) FROM taskly.runs WHERE run_id IN ("
+my @runs = split /\n/, sql_in('two', q{SELECT taskly.submit('SELECT pg_sleep(0.01)') FROM generate_series(1, 3)});
+is(sql_in('two', "SELECT taskly.wait($runs[2], '60 s')"), 'succeeded', 'with few workers, another database gets its share');
+cmp_ok(sql_in('two', "SELECT extract(epoch FROM max(started_at - queued_at)) FROM taskly.runs WHERE run_id IN ("
 	. join(', ', @runs) . ')'), '<', 10, 'soon');
-is(sql('one', q{SELECT count(*) > 0 FROM taskly.runs WHERE status IN ('queued', 'running')}), 't',
+is(sql_in('one', q{SELECT count(*) > 0 FROM taskly.runs WHERE status IN ('queued', 'running')}), 't',
 	'while the first one has more to do');
-sql('one', q{SELECT taskly.cancel(array_agg(run_id)) FROM taskly.runs WHERE status IN ('queued', 'running')});
+sql_in('one', q{SELECT taskly.cancel(array_agg(run_id)) FROM taskly.runs WHERE status IN ('queued', 'running')});
 
 # ---------------------------------------------------------------------------------------------
 # Going
 # ---------------------------------------------------------------------------------------------
 
-sql('two', q{DROP TABLE effect; DROP EXTENSION taskly; DROP SCHEMA taskly});
+sql_in('two', q{DROP TABLE effect; DROP EXTENSION taskly; DROP SCHEMA taskly});
 foreach my $how ('DROP EXTENSION taskly', 'DROP EXTENSION taskly CASCADE', 'DROP SCHEMA taskly CASCADE', 'DROP OWNED BY boss')
 {
-	sql('two', q{
+	sql_in('two', q{
 		SET client_min_messages = error;
 		DROP SCHEMA IF EXISTS taskly; DROP ROLE IF EXISTS boss; CREATE ROLE boss SUPERUSER;
 		SET ROLE boss; CREATE EXTENSION taskly});
-	sql('two', q{SELECT taskly.submit('SELECT pg_sleep(100)')});
+	sql_in('two', q{SELECT taskly.submit('SELECT pg_sleep(100)')});
 	poll_ok($node, 'postgres', q{
 		SELECT count(*) FROM pg_stat_activity
 		WHERE datname = 'two' AND backend_type = 'taskly worker' AND wait_event = 'PgSleep'},
@@ -125,14 +125,14 @@ foreach my $how ('DROP EXTENSION taskly', 'DROP EXTENSION taskly CASCADE', 'DROP
 	quickly($node, 'two', $how, 5, 'does not wait for it');
 	poll_ok($node, 'postgres', processes_in('two'), '0', 'all processes of taskly leave');
 }
-sql('two', 'SET client_min_messages = error; DROP SCHEMA IF EXISTS taskly');
+sql_in('two', 'SET client_min_messages = error; DROP SCHEMA IF EXISTS taskly');
 
 # Gone and back at once, again and again: the last word counts.
-sql('two', 'CREATE EXTENSION taskly');
+sql_in('two', 'CREATE EXTENSION taskly');
 foreach my $round (1 .. 8)
 {
-	sql('two', 'DROP EXTENSION taskly');
-	sql('two', 'CREATE EXTENSION taskly');
+	sql_in('two', 'DROP EXTENSION taskly');
+	sql_in('two', 'CREATE EXTENSION taskly');
 }
 poll_ok($node, 'two', 'SELECT state FROM taskly.leader', 'leading', 'an extension that was made anew has its scheduler');
 works('two', 'and works');
@@ -142,13 +142,13 @@ works('two', 'and works');
 # ---------------------------------------------------------------------------------------------
 
 make_tasks('two');
-sql('postgres', q{
+sql_in('postgres', q{
 	CREATE ROLE nobody LOGIN;
 	CREATE ROLE maker LOGIN CREATEDB});
 
 # Somebody without rights cannot even make taskly leave.
 my $pid = scheduler_pid($node, 'two');
-my $term = sql('two', 'SELECT term FROM taskly.leader');
+my $term = sql_in('two', 'SELECT term FROM taskly.leader');
 foreach my $command ('DROP DATABASE two', 'DROP DATABASE two WITH (FORCE)', 'ALTER DATABASE two RENAME TO six',
 	'CREATE DATABASE six TEMPLATE two', 'ALTER DATABASE two SET TABLESPACE pg_default')
 {
@@ -159,7 +159,7 @@ foreach my $command ('DROP DATABASE two', 'DROP DATABASE two WITH (FORCE)', 'ALT
 	}
 }
 is(scheduler_pid($node, 'two'), $pid, 'nor is taskly disturbed');
-is(sql('two', 'SELECT term FROM taskly.leader'), $term, 'it has led all the time');
+is(sql_in('two', 'SELECT term FROM taskly.leader'), $term, 'it has led all the time');
 
 load('two', 150);
 quickly($node, 'postgres', 'ALTER DATABASE two RENAME TO second', 10, 'RENAME works under load');
@@ -167,7 +167,7 @@ poll_ok($node, 'second', 'SELECT state FROM taskly.leader', 'leading', 'taskly c
 works('second', 'and works on');
 
 my $directory = rel2abs(PostgreSQL::Test::Utils::tempdir());
-sql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$directory'");
+sql_in('postgres', "CREATE TABLESPACE elsewhere LOCATION '$directory'");
 load('second', 150);
 quickly($node, 'postgres', 'ALTER DATABASE second SET TABLESPACE elsewhere', 15, 'SET TABLESPACE works under load');
 poll_ok($node, 'second', 'SELECT state FROM taskly.leader', 'leading', 'taskly comes back after it');
@@ -188,36 +188,36 @@ works('second', 'and works on');
 # A copy
 # ---------------------------------------------------------------------------------------------
 
-sql('second', q{SELECT taskly.enqueue('put', '["later"]', run_at => now() + interval '1 second')});
-sql('second', q{SELECT taskly.enqueue('put', '["far"]', run_at => now() + interval '1 day')});
+sql_in('second', q{SELECT taskly.enqueue('put', '["later"]', run_at => now() + interval '1 second')});
+sql_in('second', q{SELECT taskly.enqueue('put', '["far"]', run_at => now() + interval '1 day')});
 load('second', 150);
 quickly($node, 'postgres', 'CREATE DATABASE copy TEMPLATE second', 15, 'CREATE DATABASE TEMPLATE works under load');
-is(sql('copy', 'SELECT state FROM taskly.leader'), 'parked', 'the copy is parked');
-like(sql('copy', 'SELECT reason FROM taskly.leader'), qr/taskly\.adopt\(\)/, 'and says what to do');
-is(sql('copy', q{SELECT bool_and(parked) FROM taskly.tasks}), 't', 'so are its tasks');
+is(sql_in('copy', 'SELECT state FROM taskly.leader'), 'parked', 'the copy is parked');
+like(sql_in('copy', 'SELECT reason FROM taskly.leader'), qr/taskly\.adopt\(\)/, 'and says what to do');
+is(sql_in('copy', q{SELECT bool_and(parked) FROM taskly.tasks}), 't', 'so are its tasks');
 poll_ok($node, 'second', q{SELECT count(*) FROM effect WHERE what = 'later'}, '1', 'the original works on');
 $node->restart;
 poll_ok($node, 'second', 'SELECT state FROM taskly.leader', 'leading', 'also after a restart');
 works('second', 'when the scheduler of each database has been started');
 poll_ok($node, 'copy', q{SELECT count(*) FROM taskly.scheduler_state() WHERE pid IS NOT NULL}, '1', 'that of the copy, too');
-is(sql('copy', 'SELECT state FROM taskly.leader'), 'parked', 'which is still parked');
-is(sql('copy', q{SELECT count(*) FROM effect WHERE database = 'copy'}), '0', 'nothing has run there');
+is(sql_in('copy', 'SELECT state FROM taskly.leader'), 'parked', 'which is still parked');
+is(sql_in('copy', q{SELECT count(*) FROM effect WHERE database = 'copy'}), '0', 'nothing has run there');
 my $original = q{
 	SELECT h.home_id, (SELECT count(*) FROM taskly.task t WHERE t.home_id = h.home_id),
 		(SELECT count(*) FROM taskly.pending_run p WHERE p.home_id = h.home_id AND p.due_at > now() + interval '1 hour')
 	FROM taskly.home h};
-my $before = sql('second', $original);
-cmp_ok(sql('copy', 'SELECT taskly.adopt()'), '>=', 4, 'adopt() brings in tasks and runs');
+my $before = sql_in('second', $original);
+cmp_ok(sql_in('copy', 'SELECT taskly.adopt()'), '>=', 4, 'adopt() brings in tasks and runs');
 poll_ok($node, 'copy', q{SELECT count(*) FROM effect WHERE database = 'copy' AND what = 'later'}, '1', 'then its runs are executed');
 poll_ok($node, 'copy', q{SELECT count(*) > 0 FROM effect WHERE database = 'copy' AND what = 'tick'}, 't', 'and its tasks fire');
-is(sql('copy', 'SELECT state FROM taskly.leader'), 'leading', 'it is a home of its own');
-is(sql('second', $original), $before, 'and the original is untouched');
-is(sql('second', q{SELECT count(*) FROM effect WHERE what = 'later'}), '1', 'it has not run twice');
+is(sql_in('copy', 'SELECT state FROM taskly.leader'), 'leading', 'it is a home of its own');
+is(sql_in('second', $original), $before, 'and the original is untouched');
+is(sql_in('second', q{SELECT count(*) FROM effect WHERE what = 'later'}), '1', 'it has not run twice');
 
 # A copy that is adopted at once, before anybody has connected to it.
-sql('postgres', 'DROP DATABASE copy');
-sql('postgres', 'CREATE DATABASE copy TEMPLATE second');
-sql('copy', 'SELECT taskly.adopt()');
+sql_in('postgres', 'DROP DATABASE copy');
+sql_in('postgres', 'CREATE DATABASE copy TEMPLATE second');
+sql_in('copy', 'SELECT taskly.adopt()');
 works('copy', 'a copy that is adopted at once works');
 
 # ---------------------------------------------------------------------------------------------
@@ -227,14 +227,14 @@ works('copy', 'a copy that is adopted at once works');
 # one, second and copy fill the entries.
 my $offset = -s $node->logfile;
 poll_ok($node, 'one', 'SELECT state FROM taskly.leader', 'leading', 'all entries are in use');
-sql('three', 'CREATE EXTENSION taskly');
+sql_in('three', 'CREATE EXTENSION taskly');
 ok(poll_until(sub { count_in_log($node, qr/all entries for databases are in use/, $offset) }),
 	'one database too many is logged');
-like(sql('three', 'SELECT state || reason FROM taskly.leader'), qr/^none.*taskly\.max_databases/, 'and its view says so');
-sql('three', q{SELECT taskly.submit('SELECT 1')});
+like(sql_in('three', 'SELECT state || reason FROM taskly.leader'), qr/^none.*taskly\.max_databases/, 'and its view says so');
+sql_in('three', q{SELECT taskly.submit('SELECT 1')});
 works($_, "$_ works on") foreach ('one', 'second', 'copy');
-sql('postgres', 'CREATE DATABASE four');
-sql('four', 'CREATE EXTENSION taskly');
+sql_in('postgres', 'CREATE DATABASE four');
+sql_in('four', 'CREATE EXTENSION taskly');
 works('second', 'a second one too many waits, too');
 quickly($node, 'postgres', 'DROP DATABASE copy', 10, 'DROP DATABASE works');
 quickly($node, 'postgres', 'DROP DATABASE second WITH (FORCE)', 10, 'DROP DATABASE FORCE works');
@@ -249,7 +249,7 @@ $node->stop('fast');
 $offset = -s $node->logfile;
 $node->append_conf('postgresql.conf', 'taskly.max_databases = 1');
 $node->start;
-sql($_, 'DROP EXTENSION taskly') foreach ('three', 'four');
+sql_in($_, 'DROP EXTENSION taskly') foreach ('three', 'four');
 poll_ok($node, 'one', 'SELECT state FROM taskly.leader', 'leading', 'one entry serves the one database that needs it');
 $node->stop('fast');
 
@@ -258,14 +258,14 @@ $node->append_conf('postgresql.conf', 'taskly.max_databases = 12');
 $node->start;
 foreach my $n (1 .. 8)
 {
-	sql('postgres', "CREATE DATABASE many$n");
-	sql("many$n", 'CREATE EXTENSION taskly');
+	sql_in('postgres', "CREATE DATABASE many$n");
+	sql_in("many$n", 'CREATE EXTENSION taskly');
 }
 foreach my $round (1 .. 3)
 {
 	$node->restart;
 	ok( poll_until(sub {
-			sql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'taskly scheduler'") == 9
+			sql_in('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'taskly scheduler'") == 9
 		}, 30),
 		"restart $round: each database has its scheduler");
 }

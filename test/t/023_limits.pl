@@ -11,25 +11,12 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 taskly.max_workers = 2
 max_worker_processes = 16
 max_prepared_transactions = 2
 autovacuum = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
-
-sub polls
-{
-	my ($query, $expected, $name) = @_;
-
-	poll_ok($node, 'postgres', $query, $expected, $name);
-}
 
 # Empties the queues and the history between the parts of this test.
 sub clear
@@ -41,12 +28,10 @@ sub clear
 }
 
 sql(q{
-	CREATE EXTENSION taskly;
 	CREATE TABLE effect (n int, at timestamptz DEFAULT clock_timestamp(), worker int DEFAULT pg_backend_pid());
 	CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN;
 	GRANT USAGE ON SCHEMA taskly TO alice, bob;
 	GRANT INSERT ON effect TO alice, bob});
-polls('SELECT state FROM taskly.leader', 'leading', 'there is a leader');
 
 # ---------------------------------------------------------------------------------------------
 # Roles share the workers

@@ -5,32 +5,22 @@ use strict;
 use warnings;
 
 use File::Spec::Functions qw(rel2abs);
+use FindBin;
+use lib $FindBin::Bin;
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use TasklyTest;
 use Test::More;
-use Time::HiRes qw(time);
 
-my $node = PostgreSQL::Test::Cluster->new('main');
 my $dir = rel2abs(PostgreSQL::Test::Utils::tempdir());
 my $timeout = $PostgreSQL::Test::Utils::timeout_default;
-
-$node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', q{
-shared_preload_libraries = 'taskly'
+my $node = start_node(q{
 taskly.enable_shell = on
 taskly.kill_grace = '300ms'
 max_worker_processes = 16
 restart_after_crash = on
-});
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION taskly');
-
-sub sql
-{
-	my ($query, $database) = @_;
-
-	return $node->safe_psql($database // 'postgres', $query);
-}
+}, allows_streaming => 1);
 
 # A string as a literal of SQL.
 sub literal
@@ -62,35 +52,6 @@ sub column
 	my ($run_id, $columns) = @_;
 
 	return sql("SELECT $columns FROM taskly.runs WHERE run_id = $run_id");
-}
-
-sub poll_ok
-{
-	my ($query, $expected, $name) = @_;
-
-	ok($node->poll_query_until('postgres', $query, $expected), $name);
-}
-
-# Polls a condition of the operating system's.
-sub poll_until
-{
-	my ($condition) = @_;
-	my $until = time() + $timeout;
-
-	while (time() < $until)
-	{
-		return 1 if $condition->();
-		select undef, undef, undef, 0.02;
-	}
-	return 0;
-}
-
-sub is_alive
-{
-	my ($pid) = @_;
-	my $stat = -e "/proc/$pid/stat" ? eval { slurp_file("/proc/$pid/stat") } // '' : '';
-
-	return $stat ne '' && $stat !~ /\) Z/;
 }
 
 # The numbers in a file that a command writes its pids into, once there are enough.
@@ -206,7 +167,7 @@ sub stubborn
 		while [ "\$(ls $barrier | wc -l)" -lt 32 ]; do sleep 0.1; done};
 	sql('SELECT taskly.submit(' . literal($command) . q{, kind => 'shell', timeout => '40s') FROM generate_series(1, 33)});
 
-	poll_ok("SELECT count(*) FROM taskly.runs WHERE command LIKE '%barrier%' AND status = 'succeeded'", '33',
+	polls("SELECT count(*) FROM taskly.runs WHERE command LIKE '%barrier%' AND status = 'succeeded'", '33',
 		'32 runs are executed at once, and the 33rd after them');
 	is(sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'taskly supervisor'"), '1',
 		'by one process');
@@ -265,7 +226,7 @@ sub stubborn
 	my @pids = pids_in("$dir/blocked", 2);
 	$locker->query_safe('BEGIN; LOCK TABLE taskly.finished_run');
 	$run = submit('true');
-	poll_ok("SELECT count(*) FROM ($supervisor) s JOIN pg_locks USING (pid) WHERE NOT granted", '1',
+	polls("SELECT count(*) FROM ($supervisor) s JOIN pg_locks USING (pid) WHERE NOT granted", '1',
 		'a supervisor waits for a table');
 	sql("SELECT taskly.cancel($other)");
 	all_end_ok('a cancel that comes meanwhile is heard', @pids);
@@ -278,7 +239,7 @@ sub stubborn
 # Nothing is started before the attempt is durable, on synchronous standbys too.
 {
 	my $local = 'SET synchronous_commit = local';
-	$node->safe_psql('postgres', "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+	sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
 	$node->reload;
 	# The server waits for standbys once its checkpointer has read the setting.
 	poll_until(sub {
@@ -288,10 +249,10 @@ sub stubborn
 		return $late;
 	});
 	my $run = sql("$local; SELECT taskly.submit('touch $dir/durable', kind => 'shell')");
-	poll_ok("SELECT wait_event FROM pg_stat_activity WHERE pid = ($supervisor)", 'SyncRep', 'a start mark waits for a standby');
+	polls("SELECT wait_event FROM pg_stat_activity WHERE pid = ($supervisor)", 'SyncRep', 'a start mark waits for a standby');
 	ok(!-e "$dir/durable", 'so does the command');
 	is(sql("$local; SELECT taskly.cancel($run)"), 't', 'a run can be cancelled there');
-	$node->safe_psql('postgres', 'ALTER SYSTEM RESET synchronous_standby_names');
+	sql('ALTER SYSTEM RESET synchronous_standby_names');
 	$node->reload;
 	is(end_of($run), 'cancelled', 'it is');
 	ok(!-e "$dir/durable", 'and was never started');
@@ -320,7 +281,7 @@ sub stubborn
 
 	sql("GRANT pg_execute_server_program TO cook; SELECT taskly.pause_queue('default')");
 	$run = sql("SET ROLE cook; SELECT taskly.submit('touch $dir/denied', kind => 'shell', deadline => '1ms')");
-	poll_ok("SELECT deadline < clock_timestamp() FROM taskly.runs WHERE run_id = $run", 't', 'a deadline passes');
+	polls("SELECT deadline < clock_timestamp() FROM taskly.runs WHERE run_id = $run", 't', 'a deadline passes');
 	sql("SELECT taskly.resume_queue('default')");
 	is(end_of($run), 'expired', 'then a run that has not started expires');
 	ok(!-e "$dir/denied", 'none of them was started');
@@ -340,7 +301,7 @@ sub stubborn
 	my @pids = pids_in("$dir/other", 2);
 
 	sql("SELECT pg_terminate_backend($leaving)");
-	poll_ok("SELECT count(*) FROM ($scheduler) s WHERE pid <> $leaving", '1', 'a scheduler is replaced');
+	polls("SELECT count(*) FROM ($scheduler) s WHERE pid <> $leaving", '1', 'a scheduler is replaced');
 	is(end_of(submit('true')), 'succeeded', 'the new one uses the supervisor');
 	is(sql($supervisor), $pid, 'that was there before');
 	is(sql("SELECT string_agg(status || attempt, ' ') FROM taskly.runs WHERE run_id IN ($run, $other)"),
@@ -382,12 +343,12 @@ sub stubborn
 	my $memory = sub { slurp_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+) kB/m && $1 };
 
 	sql(sprintf $many, 1, 500);
-	poll_ok('SELECT count(*) FROM taskly.pending_run', '0', '500 quick runs');
+	polls('SELECT count(*) FROM taskly.pending_run', '0', '500 quick runs');
 	my $before = $memory->();
 	sql(sprintf $many, 2, 1500);
-	poll_ok('SELECT count(*) FROM taskly.pending_run', '0', '1500 more');
+	polls('SELECT count(*) FROM taskly.pending_run', '0', '1500 more');
 	my $grown = $memory->() - $before;
-	is( sql(q{SELECT count(*), count(DISTINCT run_id), bool_and(a.status = 'succeeded')
+	is(sql(q{SELECT count(*), count(DISTINCT run_id), bool_and(a.status = 'succeeded')
 			FROM taskly.attempts a JOIN taskly.runs r USING (run_id) WHERE r.priority > 0}),
 		'2000|2000|t', 'each was run exactly once');
 	is(sql($supervisor), $pid, 'by one process');
@@ -407,9 +368,9 @@ sub stubborn
 	is(scalar(@pids), 2, 'two runs are executed');
 	kill 'KILL', $pid;
 	all_end_ok('they end with a supervisor that is killed', @pids);
-	poll_ok('SELECT true', 't', 'the server restarts');
-	poll_ok("SELECT status FROM taskly.runs WHERE run_id = $once", 'lost', 'with on_lost = fail a run is lost');
-	poll_ok("SELECT status, attempt FROM taskly.runs WHERE run_id = $again", 'succeeded|2',
+	polls('SELECT true', 't', 'the server restarts');
+	polls("SELECT status FROM taskly.runs WHERE run_id = $once", 'lost', 'with on_lost = fail a run is lost');
+	polls("SELECT status, attempt FROM taskly.runs WHERE run_id = $again", 'succeeded|2',
 		'with on_lost = retry it is run again');
 	is(scalar(pids_in("$dir/crash", 3)), 3, 'and only that one');
 }
@@ -419,7 +380,7 @@ sub stubborn
 	$node->append_conf('postgresql.conf', 'max_files_per_process = 64');
 	$node->restart;
 	sql(q{SELECT count(taskly.submit('sleep 0.3', kind => 'shell', priority => -1)) FROM generate_series(1, 6)});
-	poll_ok(q{SELECT string_agg(DISTINCT status || attempt, ' ') FROM taskly.runs WHERE priority < 0}, 'succeeded1',
+	polls(q{SELECT string_agg(DISTINCT status || attempt, ' ') FROM taskly.runs WHERE priority < 0}, 'succeeded1',
 		'runs for which there are no descriptors wait, and all succeed at their first attempt');
 	is(scalar(() = slurp_file($node->logfile) =~ /could not start a shell run: Too many open files/g), 1,
 		'the log says so, once');
@@ -431,7 +392,7 @@ sub stubborn
 	$node->append_conf('postgresql.conf', "taskly.worker_idle_timeout = '1s'");
 	$node->restart;
 	is(end_of(submit('true')), 'succeeded', 'a supervisor comes with the first run');
-	poll_ok("SELECT count(*) FROM ($supervisor) s", '0', 'and leaves when it has been idle');
+	polls("SELECT count(*) FROM ($supervisor) s", '0', 'and leaves when it has been idle');
 	is(end_of(submit('true')), 'succeeded', 'another one comes with the next');
 }
 
@@ -449,7 +410,7 @@ sub stubborn
 	@pids = pids_in("$dir/extension", 2);
 	sql('DROP EXTENSION taskly');
 	all_end_ok('a run ends when the extension is dropped', @pids);
-	poll_ok("SELECT count(*) FROM ($supervisor) s", '0', 'and so does the supervisor');
+	polls("SELECT count(*) FROM ($supervisor) s", '0', 'and so does the supervisor');
 }
 
 # Without the setting there are no shell runs, not even of tasks that are there.

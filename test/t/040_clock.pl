@@ -12,24 +12,11 @@ use TasklyTest;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 taskly.max_workers = 4
 taskly.enable_shell = on
 autovacuum = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
-
-sub polls
-{
-	my ($query, $expected, $name) = @_;
-
-	poll_ok($node, 'postgres', $query, $expected, $name);
-}
 
 # The clocks of the server itself stay as they are: only taskly's are set.
 sub set_wall_clock
@@ -44,8 +31,7 @@ sub status_of
 	return sql("SELECT status FROM taskly.runs WHERE run_id = $run");
 }
 
-sql('CREATE EXTENSION taskly; CREATE EXTENSION taskly_clock');
-polls('SELECT state FROM taskly.leader', 'leading', 'there is a leader');
+sql('CREATE EXTENSION taskly_clock');
 
 # ---------------------------------------------------------------------------------------------
 # The clock that tests set

@@ -13,33 +13,10 @@ use TasklyTest;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = new_node('main', q{
-timezone = 'UTC'
-taskly.timezone = 'UTC'
+my $node = start_clock_node(q{
 taskly.max_workers = 12
 max_worker_processes = 24
-taskly.history_retention = '20000 d'
-autovacuum = off
-fsync = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
-
-sub polls
-{
-	my ($query, $expected, $name) = @_;
-
-	return poll_ok($node, 'postgres', $query, $expected, $name);
-}
-
-sub set_clock
-{
-	sql("SELECT taskly_clock.shift_wall(timestamptz '$_[0]' - taskly_clock.now())");
-}
 
 # Lets time pass, and waits until the leader has done what is due then.
 sub let_pass
@@ -74,8 +51,6 @@ sub next_fire
 }
 
 sql(q{
-	CREATE EXTENSION taskly;
-	CREATE EXTENSION taskly_clock;
 	-- A run of a task in the table stays until it is opened.
 	CREATE TABLE gate (task text PRIMARY KEY);
 	CREATE FUNCTION stay(name text) RETURNS void LANGUAGE plpgsql AS $$
@@ -85,7 +60,6 @@ sql(q{
 		END LOOP;
 	END $$;
 });
-polls('SELECT state FROM taskly.leader', 'leading', 'there is a leader');
 
 # ---------------------------------------------------------------------------------------------
 # Overlap

@@ -11,38 +11,11 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-# History is to keep all, however far the clock is set.
-my $node = new_node('main', q{
-timezone = 'UTC'
-taskly.timezone = 'UTC'
+my $node = start_clock_node(q{
 taskly.max_workers = 2
-taskly.history_retention = '20000 d'
-autovacuum = off
-fsync = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
-
-sub polls
-{
-	my ($query, $expected, $name) = @_;
-
-	return poll_ok($node, 'postgres', $query, $expected, $name);
-}
-
-sub set_clock
-{
-	sql("SELECT taskly_clock.shift_wall(timestamptz '$_[0]' - taskly_clock.now())");
-}
 
 sql(q{
-	CREATE EXTENSION taskly;
-	CREATE EXTENSION taskly_clock;
-
 	-- Is all that is due by now over?
 	CREATE FUNCTION is_done() RETURNS boolean LANGUAGE sql AS $$
 		SELECT NOT EXISTS (SELECT FROM taskly.tasks WHERE next_fire <= taskly_clock.now())
@@ -68,7 +41,6 @@ sql(q{
 		END LOOP;
 	END $$;
 });
-polls('SELECT state FROM taskly.leader', 'leading', 'there is a leader');
 
 # ---------------------------------------------------------------------------------------------
 # A day around each kind of clock change
@@ -132,7 +104,7 @@ sub play_day
 		CREATE TABLE fired AS
 			SELECT task, scheduled_for FROM taskly.runs, bounds
 			WHERE task IS NOT NULL AND scheduled_for BETWEEN since AND until});
-	is( sql(q{
+	is(sql(q{
 			SELECT string_agg(side || ' ' || task || ' ' || scheduled_for, E'\n')
 			FROM (
 				(SELECT 'only foreseen' AS side, * FROM (TABLE foreseen EXCEPT ALL TABLE fired) f LIMIT 10)
@@ -142,7 +114,7 @@ sub play_day
 	cmp_ok(sql('SELECT count(*) FROM fired'), '>', 500, "$day: and there is enough of it");
 	foreach my $task (sort keys %$expected)
 	{
-		is( sql(qq{SELECT string_agg(to_char(scheduled_for, 'DD HH24:MI'), ', ' ORDER BY scheduled_for) FROM fired WHERE task = '$task'}),
+		is(sql(qq{SELECT string_agg(to_char(scheduled_for, 'DD HH24:MI'), ', ' ORDER BY scheduled_for) FROM fired WHERE task = '$task'}),
 			$expected->{$task}, "$day: $task");
 	}
 	is(sql(q{SELECT count(*) FROM fired WHERE task = 'all minutes'}), 24 * 6, "$day: what follows elapsed time has all of it");
@@ -188,7 +160,7 @@ sql(qq{
 		ends_at => timestamptz '$hour_from' + interval '1 hour' - interval '1 ms',
 		overlap => 'allow', missed => 'all', missed_limit => 10000);
 	CALL play(timestamptz '$hour_from' + interval '1 hour', '10 s')});
-is( sql(qq{
+is(sql(qq{
 		SELECT count(*), count(DISTINCT scheduled_for), min(scheduled_for) = '$hour_from',
 			max(scheduled_for) = timestamptz '$hour_from' + interval '59 min 59.9 s',
 			bool_and(extract(microseconds FROM scheduled_for)::int % 100000 = 50000),

@@ -15,11 +15,9 @@ use Test::More;
 # More than the leader fires in one transaction, some with each policy.
 my $tasks = 900;
 my $period = 2;
-my $seed = $ENV{TASKLY_SEED} // int(rand(1_000_000));
-note("seed $seed; set TASKLY_SEED to it to have the same delays");
-srand($seed);
+seed_random();
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 timezone = 'UTC'
 taskly.timezone = 'UTC'
 taskly.max_workers = 3
@@ -27,9 +25,7 @@ max_worker_processes = 16
 restart_after_crash = on
 autovacuum = off
 }, allows_streaming => 1);
-$node->start;
-$node->safe_psql('postgres', qq{
-	CREATE EXTENSION taskly;
+sql(qq{
 	CREATE TABLE effect (task text, scheduled_for timestamptz, run_id bigint);
 	-- When a scheduler began to lead.
 	CREATE TABLE lead (since timestamptz);
@@ -83,6 +79,7 @@ sub promote
 		$node->stop('immediate');
 		$standby->promote;
 		$node = $standby;
+		use_node($node);
 	};
 }
 
@@ -91,7 +88,7 @@ sub strike
 {
 	my ($name, $action) = @_;
 
-	$node->safe_psql('postgres', sprintf('CALL wait_for_fire(%f)', rand(0.03)));
+	sql(sprintf('CALL wait_for_fire(%f)', rand(0.03)));
 	$action->();
 	wait_until_led($name);
 }
@@ -126,11 +123,11 @@ strike('downtime', sub {
 	poll_until(sub { time() >= $until });
 	$node->start;
 });
-poll_ok($node, 'postgres', q{
+polls(q{
 	SELECT min(last_fire) > (SELECT max(since) FROM lead) FROM taskly.task}, 't', 'all tasks fire at last');
 
 # All as it is at one instant: the schedules go on.
-$node->safe_psql('postgres', qq{
+sql(qq{
 	BEGIN ISOLATION LEVEL REPEATABLE READ;
 	CREATE TABLE task AS SELECT *, split_part(name, ' ', 1) AS policy FROM taskly.task;
 	CREATE TABLE run AS
@@ -148,10 +145,10 @@ sub is_sql
 {
 	my ($query, $expected, $name) = @_;
 
-	is($node->safe_psql('postgres', $query), $expected, $name);
+	is(sql($query), $expected, $name);
 }
 
-note('fires, and missed occurrences, by policy: ' . $node->safe_psql('postgres',
+note('fires, and missed occurrences, by policy: ' . sql(
 	q{SELECT string_agg(format('%s %s %s', policy, fires, missed), ', ')
 		FROM (SELECT policy, sum(fires) AS fires, sum(missed_count) AS missed FROM task GROUP BY 1) t}));
 is_sql('SELECT count(*) FROM (SELECT FROM run GROUP BY task_id, scheduled_for HAVING count(*) > 1) t', '0',
@@ -178,7 +175,7 @@ is_sql(qq{
 		FROM (SELECT max(since) AS since FROM lead) l, run JOIN task USING (task_id)
 		WHERE queued_at > since - interval '1 s'
 		GROUP BY policy, since) f}, 'all -1, once 0, skip 1', 'of the last downtime all, the latest or none is made up');
-my $strokes = $node->safe_psql('postgres', q{
+my $strokes = sql(q{
 	SELECT count(*)
 	FROM (
 		SELECT min(queued_at) AS first, max(queued_at) AS last

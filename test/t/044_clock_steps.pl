@@ -13,36 +13,14 @@ use TasklyTest;
 use Test::More;
 use Time::HiRes qw(time);
 
-# History is to keep all, however far the clock is set.
-my $node = new_node('main', q{
-timezone = 'UTC'
-taskly.timezone = 'UTC'
+my $node = start_clock_node(q{
 taskly.max_workers = 2
-taskly.history_retention = '20000 d'
-autovacuum = off
-fsync = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
-
-sub polls
-{
-	my ($query, $expected, $name) = @_;
-
-	return poll_ok($node, 'postgres', $query, $expected, $name);
-}
 
 sub fires_of
 {
 	return sql("SELECT fires FROM taskly.tasks WHERE name = '$_[0]'");
 }
-
-sql('CREATE EXTENSION taskly; CREATE EXTENSION taskly_clock');
-polls('SELECT state FROM taskly.leader', 'leading', 'there is a leader');
 
 # Tasks that are due each second or every other minute, by elapsed time or at fixed times of the day.
 sub make_steady_tasks
@@ -63,7 +41,7 @@ sub step_clock
 	my $fixed_goes_on = $step ne '-90 minutes';
 
 	sql('SELECT taskly.drop_task(task_id) FROM taskly.tasks');
-	sql("SELECT taskly_clock.shift_wall(timestamptz '2024-12-$day 12:00:05' - taskly_clock.now())");
+	set_clock("2024-12-$day 12:00:05");
 	make_steady_tasks();
 	polls(q{SELECT count(*) FROM taskly.tasks WHERE fires > 1}, '3', "$step: three tasks fire each second");
 	my %before = map { $_ => fires_of($_) } ('interval', 'elapsed', 'fixed');

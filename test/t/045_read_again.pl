@@ -12,31 +12,16 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $node = new_node('main', q{
-timezone = 'UTC'
-taskly.timezone = 'UTC'
+my $node = start_clock_node(q{
 taskly.history_retention = '1 d'
-autovacuum = off
-fsync = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
-
-sub set_clock
-{
-	sql("SELECT taskly_clock.shift_wall(timestamptz '$_[0]' - taskly_clock.now())");
-}
 
 # How often a task has fired, and missed a fire.
 sub task_is
 {
 	my ($task, $expected, $name) = @_;
 
-	return poll_ok($node, 'postgres', qq{
+	return polls(qq{
 		SELECT concat_ws(' ', fires, missed_count) FROM taskly.tasks WHERE name = '$task'}, $expected, "$task: $name");
 }
 
@@ -47,7 +32,7 @@ sub change_leader
 	my $pid = scheduler_pid($node, 'postgres');
 
 	sql("SELECT pg_terminate_backend($pid)");
-	poll_ok($node, 'postgres', "SELECT term > $term FROM taskly.home", 't', 'another scheduler leads');
+	polls("SELECT term > $term FROM taskly.home", 't', 'another scheduler leads');
 	let_leader_turn();
 	return;
 }
@@ -58,8 +43,6 @@ sub let_leader_turn
 	is(run_end($node, 'postgres', sql(q{SELECT taskly.submit('SELECT 1', run_at => taskly_clock.now())})), 'succeeded', 'the leader has had a turn');
 	return;
 }
-
-sql('CREATE EXTENSION taskly; CREATE EXTENSION taskly_clock');
 
 # ---------------------------------------------------------------------------------------------
 # A pause of all tasks
@@ -108,7 +91,7 @@ sql(q{SELECT taskly.alter('hourly', description => 'x')});
 is(sql(q{SELECT altered_at - anchor >= '1 day' FROM taskly.task WHERE name = 'hourly'}), 't', 'also later');
 
 set_clock('2024-05-01 00:00');
-poll_ok($node, 'postgres', q{
+polls(q{
 	SELECT history_since <= taskly_clock.now() FROM taskly.home,
 		LATERAL (SELECT taskly_clock.pass('2 min')) p}, 't', 'history is kept from the time that the clock was set back to');
 

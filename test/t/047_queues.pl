@@ -14,30 +14,15 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $seed = $ENV{TASKLY_SEED} // time();
-note("TASKLY_SEED=$seed");
-srand($seed);
+seed_random();
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 max_worker_processes = 16
 taskly.max_workers = 1
 restart_after_crash = on
 autovacuum = off
 fsync = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
-
-sub polls
-{
-	my ($query, $expected, $name) = @_;
-
-	return poll_ok($node, 'postgres', $query, $expected, $name);
-}
 
 sub all_end
 {
@@ -96,7 +81,6 @@ sub most_at_once
 }
 
 sql(q{
-	CREATE EXTENSION taskly;
 	CREATE TABLE effect (n int);
 	-- What is in the table stays, or fails, until it is opened.
 	CREATE TABLE gate (name text PRIMARY KEY);
@@ -113,7 +97,6 @@ sql(q{
 		END IF;
 	END $$;
 });
-polls('SELECT state FROM taskly.leader', 'leading', 'there is a leader');
 
 # ---------------------------------------------------------------------------------------------
 # Shares

@@ -12,21 +12,15 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $seed = $ENV{SEED} // int(rand(2**31));
-note("SEED=$seed");
+my $seed = seed_random();
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 taskly.max_workers = 2
+taskly.enable_shell = on
 max_worker_processes = 20
 deadlock_timeout = '100ms'
 fsync = off
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
 
 # Eight clients, each so many transactions of one of the scripts, must all succeed.
 sub hammer
@@ -52,7 +46,6 @@ sub hammer
 }
 
 sql(q{
-	CREATE EXTENSION taskly;
 	CREATE TABLE event (key text);
 	CREATE TABLE doubled (at timestamptz, keys text);
 	SELECT taskly.define('handle', $$DELETE FROM event WHERE key = $1->>0$$);
@@ -123,41 +116,81 @@ hammer(150, 'eight sessions write events and ask for their handling',
 		SELECT taskly.enqueue('handle', jsonb_build_array('k' || :k), unique_key => 'k' || :k);
 		COMMIT;
 	});
-poll_ok($node, 'postgres', 'SELECT count(*) FROM taskly.pending_run', '0', 'all runs are over');
+polls('SELECT count(*) FROM taskly.pending_run', '0', 'all runs are over');
 is(sql('SELECT count(*) FROM event'), 0, 'every event has been handled');
 cmp_ok(sql(q{SELECT count(*) FROM taskly.runs WHERE task = 'handle' AND status = 'succeeded'}), '<', 1200, 'by fewer runs than events');
 
 # ---------------------------------------------------------------------------------------------
-# A run that was handed to a worker is postponed before the worker begins it
+# A run that was handed to a process is changed before it begins
 # ---------------------------------------------------------------------------------------------
 
-sub postpone_assigned
-{
-	my ($kind, %options) = @_;
-	my @workers = split /\n/, sql(q{SELECT pid FROM taskly.workers WHERE state = 'ready'});
+my $early = $node->basedir . '/early';
+my %command = (
+	sql => q{$$INSERT INTO event VALUES ('early')$$},
+	autocommit => q{$$INSERT INTO event VALUES ('early')$$, atomic => false},
+	shell => qq{'echo early >>$early', kind => 'shell'});
 
-	isnt(scalar @workers, 0, "$kind: there is a worker");
-	sql("SELECT taskly.define('early $kind', \$\$INSERT INTO event VALUES ('early')\$\$, atomic => $options{atomic})");
-	kill 'STOP', @workers;
+# How often the command has had its effect.
+sub effects
+{
+	my $lines = -e $early ? () = slurp_file($early) =~ /\n/g : 0;
+
+	return $lines + sql('SELECT count(*) FROM event');
+}
+
+# Something else of that kind, from its beginning to its end.
+sub run_other
+{
+	my ($kind) = @_;
+
+	return run_end($node, 'postgres',
+		sql('SELECT taskly.submit(' . ($kind eq 'shell' ? q{'sleep 0.05', kind => 'shell'} : q{'SELECT pg_sleep(0.05)'}) . ')'));
+}
+
+# A run whose row changes while a process that is stopped has it in hand.
+sub change_assigned
+{
+	my ($kind, $on_conflict, $run_at) = @_;
+	my $type = $kind eq 'shell' ? 'supervisor' : 'worker';
+	my $name = "$kind, $on_conflict";
+
+	is(run_other($kind), 'succeeded', "$name: there is a $type");
+	my @pids = split /\n/, sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'taskly $type'");
+	sql("SELECT taskly.define('early', $command{$kind})");
+	kill 'STOP', @pids;
 	my $dispatched = sql('SELECT dispatched FROM taskly.leader');
-	my $run_id = sql("SELECT taskly.enqueue('early $kind', unique_key => 'e')");
-	poll_ok($node, 'postgres', "SELECT dispatched > $dispatched FROM taskly.leader", 't', "$kind: a run is handed to one");
-	is(sql("SELECT taskly.enqueue('early $kind', unique_key => 'e', on_conflict => 'postpone', run_at => '2099-01-01')"), $run_id,
-		"$kind: it still waits, and is postponed");
-	kill 'CONT', @workers;
-	# Each worker has done what it had, when it does something else.
-	foreach my $n (1 .. 4)
-	{
-		run_end($node, 'postgres', sql(q{SELECT taskly.submit('SELECT pg_sleep(0.05)')}));
-	}
-	is(sql("SELECT status FROM taskly.runs WHERE run_id = $run_id"), 'scheduled', "$kind: nobody begins it");
-	is(sql('SELECT count(*) FROM event'), 0, "$kind: nor did");
-	sql("SELECT taskly.cancel($run_id)");
+	my $run_id = sql("SELECT taskly.enqueue('early', unique_key => 'e')");
+	polls("SELECT dispatched > $dispatched FROM taskly.leader", 't', "$name: a run is handed to it");
+	is(sql("SELECT taskly.enqueue('early', unique_key => 'e', on_conflict => '$on_conflict', run_at => $run_at)"), $run_id,
+		"$name: it still waits, and is changed");
+	kill 'CONT', @pids;
+	# Each process has done what it had, when it does something else.
+	run_other($kind) for 1 .. 4;
+	return $run_id;
+}
+
+sub forget_early
+{
+	sql(q{TRUNCATE event; SELECT taskly.drop_task('early')});
+	unlink $early;
 	return;
 }
 
-postpone_assigned('sql', atomic => 'true');
-postpone_assigned('autocommit', atomic => 'false');
+foreach my $kind ('sql', 'autocommit', 'shell')
+{
+	my $run_id = change_assigned($kind, 'postpone', q{'2099-01-01'});
+
+	is(sql("SELECT status FROM taskly.runs WHERE run_id = $run_id"), 'scheduled', "$kind: nobody begins it");
+	is(effects(), 0, "$kind: nor did");
+	sql("SELECT taskly.cancel($run_id)");
+	forget_early();
+
+	$run_id = change_assigned($kind, 'replace', 'now()');
+	is(run_end($node, 'postgres', $run_id), 'succeeded', "$kind: a run that was replaced runs");
+	is(effects(), 1, "$kind: once");
+	is(sql("SELECT count(*), max(attempt) FROM taskly.attempts WHERE run_id = $run_id"), '1|1', "$kind: at its first attempt");
+	forget_early();
+}
 
 check_invariants($node, 'postgres');
 $node->stop;

@@ -12,8 +12,11 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
-our @EXPORT = qw(new_node try_psql poll_ok poll_until quickly count_in_log check_invariants check_settled
-  scheduler_pid run_end);
+our @EXPORT = qw(new_node start_node start_clock_node use_node make_gate seed_random sql polls set_clock try_psql
+  poll_ok poll_until quickly is_alive count_in_log check_invariants check_settled scheduler_pid run_end);
+
+# What sql() and polls() speak to: the first node that a test makes, or the one that it says.
+my $main;
 
 # A server that is initialised, has taskly loaded, and is not yet started. $settings is added to
 # its postgresql.conf.
@@ -25,7 +28,96 @@ sub new_node
 	$node->init(@init);
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'taskly'\n");
 	$node->append_conf('postgresql.conf', $settings // '');
+	$main //= $node;
 	return $node;
+}
+
+# One that is at work.
+sub start_node
+{
+	my $node = new_node('main', @_);
+
+	$node->start;
+	sql('CREATE EXTENSION taskly');
+	polls('SELECT state FROM taskly.leader', 'leading', 'there is a leader');
+	return $node;
+}
+
+# One whose clock a test sets. History is to keep all, however far that is.
+sub start_clock_node
+{
+	my ($settings) = @_;
+	my $node = start_node(qq{
+timezone = 'UTC'
+taskly.timezone = 'UTC'
+taskly.history_retention = '20000 d'
+autovacuum = off
+fsync = off
+$settings});
+
+	sql('CREATE EXTENSION taskly_clock');
+	return $node;
+}
+
+sub use_node
+{
+	($main) = @_;
+	return;
+}
+
+# Commands of anybody's wait for a gate until its name is inserted.
+sub make_gate
+{
+	sql(q{
+		CREATE TABLE public.gate (name text PRIMARY KEY);
+		GRANT SELECT ON public.gate TO PUBLIC;
+		CREATE PROCEDURE public.wait_for_gate(which text) LANGUAGE plpgsql AS $$
+		BEGIN
+			WHILE NOT EXISTS (SELECT FROM public.gate WHERE name OPERATOR(pg_catalog.=) which) LOOP
+				PERFORM pg_catalog.pg_sleep(0.02);
+			END LOOP;
+		END $$});
+	return;
+}
+
+# Random choices, which the environment can ask for again. Returns their seed.
+my $seed;
+
+sub seed_random
+{
+	$seed = $ENV{TASKLY_SEED} // int(rand(1_000_000));
+	note("TASKLY_SEED=$seed");
+	srand($seed);
+	return $seed;
+}
+
+END
+{
+	diag("TASKLY_SEED=$seed makes the same random choices")
+	  if defined $seed && ($? != 0 || !Test::More->builder->is_passing);
+}
+
+# Runs statements that must succeed; what they return.
+sub sql
+{
+	my ($query, $database) = @_;
+
+	return $main->safe_psql($database // 'postgres', $query);
+}
+
+sub polls
+{
+	my ($query, $expected, $name) = @_;
+
+	return poll_ok($main, 'postgres', $query, $expected, $name);
+}
+
+sub set_clock
+{
+	my ($instant) = @_;
+
+	sql("SELECT taskly_clock.shift_wall(timestamptz '$instant' - taskly_clock.now())");
+	return;
 }
 
 # Runs statements on a server that may be down or restarting, and returns psql's exit code: not 0,
@@ -78,6 +170,15 @@ sub quickly
 	ok($code == 0 && $took < $seconds, $name)
 	  or diag(sprintf('exit code %d after %.1f s: %s', $code, $took, $err));
 	return $took;
+}
+
+# Is there such a process? One that is dead, and that nobody has buried, is none.
+sub is_alive
+{
+	my ($pid) = @_;
+	my $stat = -e "/proc/$pid/stat" ? eval { slurp_file("/proc/$pid/stat") } // '' : '';
+
+	return $stat ne '' && $stat !~ /\) Z/;
 }
 
 # How often the server's log, from an offset on, has a line that matches.

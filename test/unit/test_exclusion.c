@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "schedule_text.h"
 #include "tap.h"
 #include "time_zone_fake.h"
 
@@ -32,20 +33,6 @@ __wrap_schedule_next(const Schedule *schedule, TimestampTz anchor, TimestampTz a
 {
 	calls++;
 	return __real_schedule_next(schedule, anchor, after);
-}
-
-static Schedule
-parse(const char *text, struct pg_tz *zone)
-{
-	Schedule	schedule;
-	ScheduleError error;
-
-	if (!schedule_parse(text, zone, &schedule, &error))
-	{
-		ok(false, "\"%s\" is read: %s", text, error.message);
-		exit(1);
-	}
-	return schedule;
 }
 
 /* ------------------------------------------------------------------------

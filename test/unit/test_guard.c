@@ -49,6 +49,7 @@ typedef struct Run
 } Run;
 
 static const char *guard_path;
+
 static long
 now_ms(void)
 {
@@ -404,9 +405,12 @@ status_field(const char *status, const char *name, int base)
 	return at ? strtoul(at + strlen(name), NULL, base) : ~0UL;
 }
 
-/* Does the directory hold the names 0, 1, 2 and no other? */
+/*
+ * Does the directory hold the names 0, 1, 2 and no other? A program that has just
+ * begun has another one for a moment, while its libraries are loaded.
+ */
 static bool
-has_three_fds(int pid)
+has_three_fds(const Run *run)
 {
 	char		path[64];
 	DIR		   *dir;
@@ -414,7 +418,7 @@ has_three_fds(int pid)
 	int			count = 0;
 	bool		is_right = true;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", run->messages[0].value);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)) != NULL)
 		if (isdigit((unsigned char) entry->d_name[0]))
@@ -450,7 +454,7 @@ test_surroundings(void)
 	run_start(&run, "exec sleep 1000", LONG_MS);
 	ok(run_until(&run, runs_sleep), "a command that becomes another program");
 	pid = run.messages[0].value;
-	ok(has_three_fds(pid), "... has descriptors 0, 1 and 2 only");
+	ok(run_until(&run, has_three_fds), "... has descriptors 0, 1 and 2 only");
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	ok(slurp(path, text, sizeof(text)) > 0, "... can be looked at");
 	ok(status_field(text, "SigBlk:", 16) == 0, "... blocks no signal");

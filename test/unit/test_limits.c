@@ -424,6 +424,44 @@ test_strict_order(void)
 	ok(ready_count() == 0, "and nothing is left");
 }
 
+/* Somebody holds the row of a run that was taken: it is tried again a little later. */
+static void
+test_held_up(QueueAlgorithm algorithm)
+{
+	RunEntry   *first;
+	int64		first_run;
+	int64		urgent;
+	int64		other;
+
+	begin_scene();
+	set_settings(1, (QueueSettings) {.algorithm = algorithm, .aging_us = USECS_PER_SEC,
+				 .block_key_on_failure = true});
+	first = put_run(1, (WaitingRun) {.key = "a"});
+	duration_of = no_time;
+	(void) begin_run(&workers[0]);
+	first_run = first->run_id;
+	urgent = put_run(1, (WaitingRun) {.key = "a", .priority = 9})->run_id;
+	other = put_run(1, (WaitingRun) {.key = "b"})->run_id;
+
+	choice_release(&workers[0].load, first, 0);
+	workers[0].run_id = 0;
+	ready_hold_up_others(first);
+	ready_postpone(first, now + 200 * MS, now);
+	(void) begin_run(&workers[0]);
+	ok(workers[0].run_id == other, "while a run waits for a lock, another key's goes");
+	ok(first_id() == 0, "but nothing of its own, however urgent");
+	(void) put_run(1, (WaitingRun) {.key = "a", .priority = 9});
+	ok(first_id() == 0, "nor what comes meanwhile");
+	end_run(&workers[0], 1);
+
+	now += 200 * MS;
+	(void) ready_advance(now);
+	ok(begin_run(&workers[0]) && workers[0].run_id == first_run, "then it goes before the others");
+	ok(first_id() == 0, "which wait for its end");
+	end_run(&workers[0], 1);
+	ok(first_id() == urgent, "and then go");
+}
+
 static void
 test_per_key_limit(void)
 {
@@ -615,6 +653,8 @@ main(void)
 	test_rate(2, 0, USECS_PER_HOUR);
 	test_rate_of_keys();
 	test_strict_order();
+	test_held_up(QUEUE_FIFO);
+	test_held_up(QUEUE_PRIORITY);
 	test_per_key_limit();
 	test_task_limit();
 	test_role_limit();

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "schedule_text.h"
 #include "tap.h"
 #define FAKE_CHANGES	1024
 #include "time_zone_fake.h"
@@ -35,20 +36,6 @@ static const char *const texts[] = {
 	"every 1 minute between 23:59:30 and 23:59:00",
 	"90 s after finish", "2026-11-23 12:00", "@reboot"
 };
-
-static Schedule
-parse(const char *text)
-{
-	Schedule	schedule;
-	ScheduleError error;
-
-	if (!schedule_parse(text, &summer_zone, &schedule, &error))
-	{
-		ok(false, "\"%s\" is read: %s", text, error.message);
-		exit(1);
-	}
-	return schedule;
-}
 
 /* Two changes a year, about as long as tables of PostgreSQL go on, and a day that is skipped. */
 static void
@@ -79,7 +66,7 @@ test_steps(void)
 	for (int i = 0; i < 40 * (int) lengthof(texts); i++)
 	{
 		const char *text = texts[i % lengthof(texts)];
-		Schedule	schedule = parse(text);
+		Schedule	schedule = parse(text, &summer_zone);
 		TimestampTz anchor = random_instant();
 		TimestampTz after = anchor + (tap_random(3) ? tap_random(20 * YEAR) : -tap_random(20 * YEAR));
 		TimestampTz until = after;
@@ -127,7 +114,7 @@ test_sums(void)
 	for (int i = 0; i < 20 * (int) lengthof(texts); i++)
 	{
 		const char *text = texts[i % lengthof(texts)];
-		Schedule	schedule = parse(text);
+		Schedule	schedule = parse(text, &summer_zone);
 		TimestampTz anchor = random_instant();
 		TimestampTz after = random_instant();
 		TimestampTz middle = after + tap_random(tap_random(2) ? 100 * YEAR : 5000 * YEAR);
@@ -144,9 +131,9 @@ test_sums(void)
 static void
 test_ends(void)
 {
-	Schedule	second = parse("* * * * * *");
-	Schedule	window = parse("every hour between 08:00 and 09:00");
-	Schedule	grid = parse("every day");
+	Schedule	second = parse("* * * * * *", &summer_zone);
+	Schedule	window = parse("every hour between 08:00 and 09:00", &summer_zone);
+	Schedule	grid = parse("every day", &summer_zone);
 
 	ok(schedule_count(&second, 0, DT_NOBEGIN, DT_NOEND) ==
 	   END_TIMESTAMP / USECS_PER_SEC - MIN_TIMESTAMP / USECS_PER_SEC, "all seconds of all time are counted");
@@ -171,7 +158,7 @@ test_work(void)
 
 	for (int i = 0; i < 100 * (int) lengthof(texts); i++, asked++)
 	{
-		Schedule	schedule = parse(texts[i % lengthof(texts)]);
+		Schedule	schedule = parse(texts[i % lengthof(texts)], &summer_zone);
 		TimestampTz after = random_instant();
 
 		fake_lookups = 0;
@@ -185,7 +172,7 @@ test_work(void)
 	start = clock();
 	for (int i = 0; i < (int) lengthof(texts); i++)
 	{
-		Schedule	schedule = parse(texts[i]);
+		Schedule	schedule = parse(texts[i], &summer_zone);
 		TimestampTz after = 10 * YEAR + tap_random(20 * YEAR);
 
 		fake_lookups = 0;

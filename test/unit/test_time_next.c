@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "schedule_text.h"
 #include "tap.h"
 #include "time_zone_fake.h"
 
@@ -23,20 +24,6 @@
 #define SPAN		(DAYS * 86400)
 
 static struct pg_tz utc;
-
-static Schedule
-parse(const char *text, struct pg_tz *zone)
-{
-	Schedule	schedule;
-	ScheduleError error;
-
-	if (!schedule_parse(text, zone, &schedule, &error))
-	{
-		ok(false, "\"%s\" is read: %s", text, error.message);
-		exit(1);
-	}
-	return schedule;
-}
 
 /* Winter, then one change at 02:00 UTC on day 1, as far as the gap is long. */
 static void

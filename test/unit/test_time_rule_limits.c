@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "schedule_text.h"
 #include "tap.h"
 #include "time_zone_fake.h"
 
@@ -17,20 +18,6 @@
 #define SECOND	USECS_PER_SEC
 
 static struct pg_tz utc;
-
-static Schedule
-parse(const char *text, pg_tz *zone)
-{
-	Schedule	schedule;
-	ScheduleError error;
-
-	if (!schedule_parse(text, zone, &schedule, &error))
-	{
-		ok(false, "\"%s\" is read: %s", text, error.message);
-		exit(1);
-	}
-	return schedule;
-}
 
 /* On 1997-04-06 clocks go from 2:00 to 3:00; on 1997-10-26 from 2:00 back to 1:00. */
 static void

@@ -19,6 +19,7 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
+#include "schedule_text.h"
 #include "tap.h"
 #include "cron_model.h"
 #define FAKE_CHANGES	1024
@@ -357,20 +358,6 @@ compare(const Walk *walk, const char *zone, const char *text, const Schedule *sc
 	if (points[0] <= points[1] &&
 		schedule_count(schedule, anchor, points[0], points[1]) != counts[1] - counts[0])
 		complain(zone, text, "count between", points[0], -1, counts[1] - counts[0]);
-}
-
-static Schedule
-parse(const char *text, struct pg_tz *zone)
-{
-	Schedule	schedule;
-	ScheduleError error;
-
-	if (!schedule_parse(text, zone, &schedule, &error))
-	{
-		printf("# \"%s\": %s\n", text, error.message);
-		exit(1);
-	}
-	return schedule;
 }
 
 /* A cron schedule that mostly leaves days alone, so that it comes due often. */
