@@ -33,7 +33,6 @@
 #include "server/wake.h"
 #include "store/history_store.h"
 #include "store/run_presence.h"
-#include "store/queue_store.h"
 #include "store/run_status_store.h"
 #include "store/run_store.h"
 
@@ -53,36 +52,24 @@ PG_FUNCTION_INFO_V1(taskly_wait_v1);
 PG_FUNCTION_INFO_V1(taskly_wait_many_v1);
 
 /*
- * Of a run that was seen to wait, and is now neither waiting nor in history: its
- * queue keeps no such end. NULL: it does, so the run was not executed.
- */
-static char *
-status_without_history(int32 queue_id)
-{
-	QueueRow	queue;
-
-	if (!queue_store_read(queue_id, &queue) || queue.settings.keep == KEEP_ALL)
-		return NULL;
-	return queue.settings.keep == KEEP_FAILURES ? "succeeded" : "finished";
-}
-
-/*
  * NULL: it is not over yet. An error when there is none that the caller may see.
  * queue_id: of the run when it was seen to wait, here or by an earlier call.
  */
-static char *
+static const char *
 final_status(int64 run_id, int32 *queue_id)
 {
 	RunRow		row;
-	char	   *status = NULL;
+	char	   *kept = NULL;
+	const char *status;
 	bool		is_pending;
 	bool		may_see;
 
 	push_newest_snapshot();
 	is_pending = run_store_get(run_id, NULL, &row) == CLAIM_OK;
-	may_see = (is_pending || history_store_find(run_id, &row, &status)) &&
+	may_see = (is_pending || history_store_find(run_id, &row, &kept)) &&
 		may_read(run_oid(&row, RUN_COL_OWNER));
 	pop_newest_snapshot();
+	status = kept;
 	if (!may_see && *queue_id != 0)
 		status = status_without_history(*queue_id);
 	if (!may_see && status == NULL)
@@ -172,7 +159,7 @@ taskly_wait_v1(PG_FUNCTION_ARGS)
 	int64		run_id;
 	int64		give_up_us;
 	int32		queue_id = 0;
-	char	   *status;
+	const char *status;
 
 	shmem_require();
 	run_id = required_int64(fcinfo, 0, "run_id");

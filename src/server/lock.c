@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -22,6 +23,7 @@
 #define TASKLY_RUN_LOCK_CLASS	0x7462
 #define TASKLY_SCOPE_LOCK_CLASS	0x7463
 #define TASKLY_KEY_LOCK_CLASS	0x7464
+#define TASKLY_END_LOCK_CLASS	0x7465
 
 /*
  * One key is a shared lock on its scope, then an exclusive one on its hash. Two
@@ -96,6 +98,22 @@ lock_number(uint64 number, uint16 lock_class, LOCKMODE mode, bool wait)
 
 	number_tag(&tag, number, lock_class);
 	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+lock_try_unkept_end(void)
+{
+	return lock_number(GetCurrentTransactionId(), TASKLY_END_LOCK_CLASS, ExclusiveLock, false);
+}
+
+void
+lock_wait_unkept_end(TransactionId transaction)
+{
+	LOCKTAG		tag;
+
+	(void) lock_number(transaction, TASKLY_END_LOCK_CLASS, ShareLock, true);
+	number_tag(&tag, transaction, TASKLY_END_LOCK_CLASS);
+	(void) LockRelease(&tag, ShareLock, false);
 }
 
 /* Has this transaction asked for so many keys that it should have their scopes? */

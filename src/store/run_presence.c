@@ -47,6 +47,15 @@ run_presence_test(int64 run_id)
 	return is_there(run_id, &dirty);
 }
 
+TransactionId
+run_presence_deleter(int64 run_id)
+{
+	SnapshotData dirty;
+
+	InitDirtySnapshot(dirty);
+	return is_there(run_id, &dirty) ? dirty.xmax : InvalidTransactionId;
+}
+
 bool
 run_presence_visible(int64 run_id)
 {

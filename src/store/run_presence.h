@@ -16,6 +16,9 @@
  */
 extern bool run_presence_test(int64 run_id);
 
+/* The open transaction that is deleting the run's row, if there is one. */
+extern TransactionId run_presence_deleter(int64 run_id);
+
 /* True when the active snapshot sees such a row. */
 extern bool run_presence_visible(int64 run_id);
 
