@@ -873,7 +873,7 @@ CREATE FUNCTION taskly.wait(run_id bigint, timeout interval DEFAULT NULL) RETURN
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_wait_v1';
 COMMENT ON FUNCTION taskly.wait(bigint, interval)
-	IS 'Waits until a run is over and returns its final status; NULL when timeout has passed.';
+	IS 'Waits until a run is over and returns its final status; NULL when timeout has passed. finished: it is over, and left nothing in history, which its queue does not keep. Errors: 22004 run_id is null; 22023 timeout is negative; 42704 there is no such run, or it is not the caller''s to see; 55000 it is the calling run, or was made by this transaction.';
 
 CREATE FUNCTION taskly.wait(
 	run_ids bigint[],
@@ -886,7 +886,7 @@ CREATE FUNCTION taskly.wait(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_wait_many_v1';
 COMMENT ON FUNCTION taskly.wait(bigint[], interval, boolean)
-	IS 'Waits until all of the runs are over, or with any_of the first of them: a row for each element, in the same order, with its final status; NULL of one that is not over. Errors: 22004 run_ids or one of them is null; 22023 timeout is negative; 42704 there is no such run, or it is not the caller''s to see; 55000 one is the calling run, or was made by this transaction.';
+	IS 'Waits until all of the runs are over, or with any_of the first of them: a row for each element, in the same order, with its final status, as wait(run_id) says it; NULL of one that is not over. Errors: 22004 run_ids or one of them is null; 22023 timeout is negative; 42704 there is no such run, or it is not the caller''s to see; 55000 one is the calling run, or was made by this transaction.';
 
 CREATE FUNCTION taskly.snooze(delay interval) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE

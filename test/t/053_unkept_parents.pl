@@ -101,6 +101,7 @@ foreach my $queue ('failures', 'none', 'none in batches')
 	sql('SELECT taskly.pause_all()');
 	my @parents = split /\n/, sql("SELECT taskly.submit('SELECT 1', queue => '$queue') FROM generate_series(1, 3)");
 	my $run = $holder->query_safe("BEGIN; SELECT taskly.submit('SELECT 1', depends_on => ARRAY[$parents[1]])");
+	is($node->psql('postgres', "SELECT taskly.wait($run, '0')"), 3, 'a run that is not committed is not over');
 	sql('SELECT taskly.resume_all()');
 	poll_ok($node, 'postgres', 'SELECT count(*) FROM taskly.runs WHERE finished_at IS NULL', '0', "$queue: parents are over");
 	is(sql("SELECT string_agg(run_id::text, ' ') FROM taskly.runs WHERE run_id = ANY ('{" . join(',', @parents) . "}')"),
