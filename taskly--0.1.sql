@@ -1159,6 +1159,21 @@ SELECT
 	t.runs,
 	t.failures,
 	t.consecutive_failures,
+	CASE
+		WHEN t.last_finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+		THEN (
+			SELECT pg_catalog.count(*)
+			FROM (
+				SELECT f.is_final, f.finished_at, f.deadline_at
+				FROM taskly.finished_run f
+				WHERE f.task_id OPERATOR(pg_catalog.=) t.task_id
+					AND f.finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+				ORDER BY f.finished_at DESC
+				LIMIT 100
+			) r
+			WHERE r.is_final AND r.finished_at OPERATOR(pg_catalog.>) r.deadline_at)
+		ELSE 0
+	END AS deadline_misses,
 	t.skipped,
 	t.missed_count,
 	t.paused_at,
@@ -1220,6 +1235,7 @@ COMMENT ON COLUMN taskly.tasks.fires IS 'occurrences that became runs since sche
 COMMENT ON COLUMN taskly.tasks.runs IS 'runs that are over';
 COMMENT ON COLUMN taskly.tasks.failures IS 'runs that ended badly';
 COMMENT ON COLUMN taskly.tasks.consecutive_failures IS 'runs that ended badly since the last that succeeded';
+COMMENT ON COLUMN taskly.tasks.deadline_misses IS 'runs of the last hour, of the latest 100 attempts, that were not over at their deadline';
 COMMENT ON COLUMN taskly.tasks.skipped IS 'occurrences that the overlap policy skipped';
 COMMENT ON COLUMN taskly.tasks.missed_count IS 'occurrences in an outage that were not made up; written when the task fires next';
 COMMENT ON COLUMN taskly.tasks.paused_at IS 'since when it is paused; NULL: it is not';
