@@ -32,6 +32,9 @@
 #define ONE_KEY_OF_SCOPE	RowExclusiveLock
 #define ALL_KEYS_OF_SCOPE	ShareRowExclusiveLock
 
+/* With more keys than this, a transaction waits for a scope, or is told of a deadlock. */
+#define LOCK_KEYS_OF_TRANSACTION_MAX	1000
+
 static void
 leader_tag(LOCKTAG *tag)
 {
@@ -116,9 +119,9 @@ lock_wait_unkept_end(TransactionId transaction)
 	(void) LockRelease(&tag, ShareLock, false);
 }
 
-/* Has this transaction asked for so many keys that it should have their scopes? */
-static bool
-has_many_keys(void)
+/* How many keys this transaction has asked for before. */
+static int
+count_key(void)
 {
 	static LocalTransactionId transaction = InvalidLocalTransactionId;
 	static int	keys = 0;
@@ -128,15 +131,24 @@ has_many_keys(void)
 		transaction = my_local_transaction();
 		keys = 0;
 	}
-	return keys++ >= LOCK_UNIQUE_KEYS_MAX;
+	return keys++;
 }
 
 static bool
 lock_key(int64 scope, const char *key, int length, bool wait)
 {
 	uint64		hash = hash_bytes_extended((const unsigned char *) key, length, (uint64) scope);
+	int			keys = count_key();
 
-	if (has_many_keys())
+	/*
+	 * Who has keys of the scope must not wait for all of it: another one who does
+	 * the same would wait for him. So it is taken when it is free, and some more
+	 * keys are locked while it is not, for as many as memory has room.
+	 */
+	if (keys >= LOCK_UNIQUE_KEYS_MAX &&
+		lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ALL_KEYS_OF_SCOPE, false))
+		return true;
+	if (keys >= LOCK_KEYS_OF_TRANSACTION_MAX)
 		return lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ALL_KEYS_OF_SCOPE, wait);
 	return lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ONE_KEY_OF_SCOPE, wait) &&
 		lock_number(hash, TASKLY_KEY_LOCK_CLASS, ExclusiveLock, wait);
