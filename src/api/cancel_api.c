@@ -1,116 +1,31 @@
 /*-------------------------------------------------------------------------
  *
  * cancel_api.c
- *	  SQL functions that change what becomes of a run: cancel and retry.
- *
- * Neither ever waits, for a running run or for another session. Each look at
- * the tables takes a new snapshot, whatever the caller's isolation level is: a
- * run moves on all the time, and what counts is where it is now.
+ *	  cancel(): a waiting run is deleted here, a running one asked to stop when the
+ *	  transaction commits.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/array.h"
-#include "utils/timestamp.h"
 
 #include "api/common.h"
-#include "api/dependency_api.h"
 #include "api/run_args.h"
 #include "api/run_change.h"
 #include "api/unique_args.h"
-#include "compat.h"
 #include "server/activity.h"
 #include "server/clock.h"
-#include "server/lock.h"
 #include "server/wake.h"
 #include "store/history_store.h"
 #include "store/home_store.h"
 #include "store/queue_key_store.h"
-#include "store/queue_store.h"
-#include "store/run_presence.h"
 #include "store/run_store.h"
-#include "store/task_store.h"
-
-/* A run whose row changes each time we look is given up after so many looks. */
-#define MAX_LOOKS	10
-
-typedef enum ChangeResult
-{
-	CHANGE_DONE,
-	CHANGE_NOT_POSSIBLE,		/* the run is not in a state for it */
-	CHANGE_NOT_FOUND,			/* no such run, or not the caller's */
-	CHANGE_LOOK_AGAIN			/* it moved while we looked */
-} ChangeResult;
-
-typedef bool (*MayRetry) (const char *status);
-typedef ChangeResult (*RunChange) (int64 run_id, bool is_strict);
 
 PG_FUNCTION_INFO_V1(taskly_cancel_v1);
 PG_FUNCTION_INFO_V1(taskly_cancel_many_v1);
-PG_FUNCTION_INFO_V1(taskly_retry_v1);
-PG_FUNCTION_INFO_V1(taskly_retry_many_v1);
-
-/* ------------------------------------------------------------------------
- * One run, and many
- * ------------------------------------------------------------------------ */
-
-static ChangeResult
-change_run(RunChange change, int64 run_id, bool is_strict)
-{
-	ChangeResult result = CHANGE_LOOK_AGAIN;
-
-	for (int i = 0; i < MAX_LOOKS && result == CHANGE_LOOK_AGAIN; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		/* A worker needs a moment from its claim until it shows the run. */
-		if (i > 0)
-			(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1,
-							 TASKLY_WAIT_EVENT("TasklyChangeRun"));
-		push_newest_snapshot();
-		result = change(run_id, is_strict);
-		pop_newest_snapshot();
-	}
-	return result;
-}
-
-static Datum
-change_one(RunChange change, int64 run_id)
-{
-	ChangeResult result = change_run(change, run_id, true);
-
-	if (result == CHANGE_NOT_FOUND)
-		run_not_found(run_id);
-	return BoolGetDatum(result == CHANGE_DONE);
-}
-
-/*
- * Counts what could be changed; what is not there or not the caller's is passed
- * over. First what can be changed in bulk, then what needs a closer look.
- */
-static Datum
-change_many(RunChange change, int64 (*change_in_bulk) (int64 *run_ids, int count),
-			ArrayType *array)
-{
-	int64	   *run_ids;
-	int			count = read_run_ids(array, &run_ids);
-	int64		changed = change_in_bulk(run_ids, count);
-
-	for (int i = 0; i < count; i++)
-	{
-		if (run_ids[i] != 0 && change_run(change, run_ids[i], false) == CHANGE_DONE)
-			changed++;
-	}
-	return Int64GetDatum(changed);
-}
-
-/* ------------------------------------------------------------------------
- * cancel
- * ------------------------------------------------------------------------ */
 
 /* Ask at commit; the process that runs it records the end. */
 static ChangeResult
@@ -220,236 +135,4 @@ taskly_cancel_many_v1(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
 	return change_many(cancel_run, cancel_in_bulk, PG_GETARG_ARRAYTYPE_P(0));
-}
-
-/* ------------------------------------------------------------------------
- * retry
- * ------------------------------------------------------------------------ */
-
-/* A run that waits for its next attempt need not wait any longer. */
-static ChangeResult
-retry_sooner(int64 run_id, RunRow *row)
-{
-	TimestampTz now = taskly_now();
-	ClaimResult claim;
-
-	if (!run_is_null(row, RUN_COL_STARTED_AT) ||
-		run_int32(row, RUN_COL_ATTEMPT) == 0 ||
-		TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)) ||
-		run_time(row, RUN_COL_DUE_AT) <= now)
-		return CHANGE_NOT_POSSIBLE;
-
-	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
-	claim = run_store_update(row);
-	if (claim == CLAIM_OK)
-	{
-		wake_for_runs(run_id, 1);
-		return CHANGE_DONE;
-	}
-	return claim == CLAIM_LOCKED ? CHANGE_NOT_POSSIBLE : CHANGE_LOOK_AGAIN;
-}
-
-bool
-can_be_retried(const char *status)
-{
-	static const RunStatus allowed[] = {RUN_FAILED, RUN_TIMED_OUT, RUN_EXPIRED,
-	RUN_LOST, RUN_CANCELLED, RUN_QUARANTINED, RUN_SKIPPED};
-
-	for (size_t i = 0; i < lengthof(allowed); i++)
-	{
-		if (strcmp(status, run_status_name(allowed[i])) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_skipped(const char *status)
-{
-	return strcmp(status, run_status_name(RUN_SKIPPED)) == 0;
-}
-
-/* What a run needs to run again: its task or, without one, its queue. */
-static const char *
-missing_for_retry(RunRow *row, int *max_attempts)
-{
-	TaskRow		task;
-	QueueRow	queue;
-
-	if (run_is_null(row, RUN_COL_TASK_ID))
-	{
-		*max_attempts = run_int32(row, RUN_COL_MAX_ATTEMPTS);
-		return queue_store_read(run_int32(row, RUN_COL_QUEUE_ID), &queue) ? NULL : "queue";
-	}
-	if (!task_store_read(run_int64(row, RUN_COL_TASK_ID), &task))
-		return "task";
-	/* Its task has left a queue that was dropped. */
-	if (!queue_store_read(run_int32(row, RUN_COL_QUEUE_ID), &queue))
-		run_row_set(row, RUN_COL_QUEUE_ID, Int32GetDatum(task.queue_id));
-	*max_attempts = run_is_null(row, RUN_COL_MAX_ATTEMPTS) ? task.max_attempts :
-		run_int32(row, RUN_COL_MAX_ATTEMPTS);
-	return NULL;
-}
-
-/* A deadline is a length after the due time, so it moves along. */
-static void
-renew_deadline(RunRow *row, TimestampTz now)
-{
-	TimestampTz scheduled_for = run_time(row, RUN_COL_SCHEDULED_FOR);
-	TimestampTz due_at = now;
-	TimestampTz deadline_at;
-
-	if (run_is_null(row, RUN_COL_DEADLINE_AT))
-		return;
-	deadline_at = run_time(row, RUN_COL_DEADLINE_AT);
-	/* Who waits for others waits for its own time, too. */
-	if (TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)))
-		due_at = Max(now, scheduled_for);
-	/* It was put back before its time, but not before it was made. */
-	if (deadline_at <= scheduled_for)
-		scheduled_for = run_time(row, RUN_COL_QUEUED_AT);
-	run_row_set(row, RUN_COL_DEADLINE_AT, TimestampTzGetDatum(due_at + deadline_at - scheduled_for));
-}
-
-/* Make a finished run's row one that waits, with an attempt left. */
-static void
-reset_row(RunRow *row, TimestampTz now, int max_attempts)
-{
-	int			attempt = run_int32(row, RUN_COL_ATTEMPT);
-
-	renew_deadline(row, now);
-	if (attempt >= max_attempts)
-		run_row_set(row, RUN_COL_MAX_ATTEMPTS, Int32GetDatum(attempt + 1));
-	run_row_set(row, RUN_COL_HOME_ID, Int64GetDatum(catalog_home_id_or_error()));
-	run_row_set(row, RUN_COL_CRASHES, Int32GetDatum(0));
-	run_row_set_null(row, RUN_COL_STARTED_AT);
-	run_row_set_null(row, RUN_COL_INCARNATION);
-	run_row_set_null(row, RUN_COL_PID);
-}
-
-static void
-refuse_retry(int64 run_id, const char *reason)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("run " INT64_FORMAT " cannot be retried", run_id),
-			 errdetail_internal("%s", reason)));
-}
-
-bool
-prepare_retry(RunRow *row, bool is_strict)
-{
-	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
-	TimestampTz now = taskly_now();
-	int			max_attempts = 0;
-	const char *missing = missing_for_retry(row, &max_attempts);
-	bool		is_allowed = missing == NULL && unique_allows_retry(row);
-
-	if (missing != NULL && is_strict)
-		refuse_retry(run_id, psprintf("Its %s does not exist any more.", missing));
-	if (!is_allowed && is_strict)
-		refuse_retry(run_id, "Another run with its unique key waits, or is being made.");
-	if (!is_allowed)
-		return false;
-	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(now));
-	if (!dependency_come_back(row, is_strict))
-		return false;
-	reset_row(row, now, max_attempts);
-	return true;
-}
-
-static ChangeResult
-retry_finished(RunRow *row, bool is_strict)
-{
-	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
-
-	if (!prepare_retry(row, is_strict))
-		return CHANGE_NOT_POSSIBLE;
-	history_store_reopen(run_id);
-	run_store_insert(row, 1);
-	wake_for_runs(run_id, 1);
-	return CHANGE_DONE;
-}
-
-/*
- * Nobody else can put the run back while we hold its lock. What another
- * session has put back shows without its commit; and if nothing shows, the
- * snapshot taken after that sees the latest end of the run.
- */
-static ChangeResult
-retry_locked(int64 run_id, bool is_strict, MayRetry may_retry)
-{
-	ChangeResult result = CHANGE_NOT_POSSIBLE;
-	RunRow		row;
-	char	   *status;
-
-	if (run_presence_test(run_id))
-		return CHANGE_NOT_POSSIBLE;
-	push_newest_snapshot();
-	if (history_store_find(run_id, &row, &status) && may_retry(status))
-		result = retry_finished(&row, is_strict);
-	pop_newest_snapshot();
-	return result;
-}
-
-/* A run that was skipped since one that it depends on, and that is put back, had failed. */
-static bool
-put_back_skipped(int64 run_id)
-{
-	ChangeResult result;
-
-	if (!dependency_lock_run(run_id))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("could not bring back run " INT64_FORMAT, run_id),
-				 errdetail("Another session is retrying it.")));
-	result = retry_locked(run_id, false, is_skipped);
-	lock_release_run(run_id);
-	return result == CHANGE_DONE;
-}
-
-void
-retry_children(int64 run_id)
-{
-	dependency_bring_back_children(run_id, put_back_skipped);
-}
-
-static ChangeResult
-retry_run(int64 run_id, bool is_strict)
-{
-	RunRow		row;
-	char	   *status;
-	ChangeResult result;
-
-	if (run_store_get(run_id, NULL, &row) == CLAIM_OK)
-		return may_manage(run_oid(&row, RUN_COL_OWNER)) ?
-			retry_sooner(run_id, &row) : CHANGE_NOT_FOUND;
-	if (!history_store_find(run_id, &row, &status) ||
-		!may_manage(run_oid(&row, RUN_COL_OWNER)))
-		return CHANGE_NOT_FOUND;
-	if (!can_be_retried(status) || !dependency_lock_run(run_id))
-		return CHANGE_NOT_POSSIBLE;
-	result = retry_locked(run_id, is_strict, can_be_retried);
-	lock_release_run(run_id);
-	if (result == CHANGE_DONE)
-		retry_children(run_id);
-	return result;
-}
-
-/* retry(run_id bigint) RETURNS boolean */
-Datum
-taskly_retry_v1(PG_FUNCTION_ARGS)
-{
-	begin_writing_call("taskly.retry()");
-	return change_one(retry_run, PG_GETARG_INT64(0));
-}
-
-/* retry(run_ids bigint[]) RETURNS bigint */
-Datum
-taskly_retry_many_v1(PG_FUNCTION_ARGS)
-{
-	begin_writing_call("taskly.retry()");
-	if (PG_ARGISNULL(0))
-		PG_RETURN_INT64(0);
-	return change_many(retry_run, retry_in_bulk, PG_GETARG_ARRAYTYPE_P(0));
 }
