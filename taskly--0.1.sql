@@ -873,7 +873,7 @@ CREATE FUNCTION taskly.wait(run_id bigint, timeout interval DEFAULT NULL) RETURN
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_wait_v1';
 COMMENT ON FUNCTION taskly.wait(bigint, interval)
-	IS 'Waits until a run is over and returns its final status; NULL when timeout has passed.';
+	IS 'Waits until a run is over and returns its final status; NULL when timeout has passed. finished: it is over, and left nothing in history, which its queue does not keep. Errors: 22004 run_id is null; 22023 timeout is negative; 42704 there is no such run, or it is not the caller''s to see; 55000 it is the calling run, or was made by this transaction.';
 
 CREATE FUNCTION taskly.wait(
 	run_ids bigint[],
@@ -886,7 +886,7 @@ CREATE FUNCTION taskly.wait(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_wait_many_v1';
 COMMENT ON FUNCTION taskly.wait(bigint[], interval, boolean)
-	IS 'Waits until all of the runs are over, or with any_of the first of them: a row for each element, in the same order, with its final status; NULL of one that is not over. Errors: 22004 run_ids or one of them is null; 22023 timeout is negative; 42704 there is no such run, or it is not the caller''s to see; 55000 one is the calling run, or was made by this transaction.';
+	IS 'Waits until all of the runs are over, or with any_of the first of them: a row for each element, in the same order, with its final status, as wait(run_id) says it; NULL of one that is not over. Errors: 22004 run_ids or one of them is null; 22023 timeout is negative; 42704 there is no such run, or it is not the caller''s to see; 55000 one is the calling run, or was made by this transaction.';
 
 CREATE FUNCTION taskly.snooze(delay interval) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -1159,6 +1159,21 @@ SELECT
 	t.runs,
 	t.failures,
 	t.consecutive_failures,
+	CASE
+		WHEN t.last_finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+		THEN (
+			SELECT pg_catalog.count(*)
+			FROM (
+				SELECT f.is_final, f.finished_at, f.deadline_at
+				FROM taskly.finished_run f
+				WHERE f.task_id OPERATOR(pg_catalog.=) t.task_id
+					AND f.finished_at OPERATOR(pg_catalog.>) (taskly.statement_time() OPERATOR(pg_catalog.-) '1 hour'::interval)
+				ORDER BY f.finished_at DESC
+				LIMIT 100
+			) r
+			WHERE r.is_final AND r.finished_at OPERATOR(pg_catalog.>) r.deadline_at)
+		ELSE 0
+	END AS deadline_misses,
 	t.skipped,
 	t.missed_count,
 	t.paused_at,
@@ -1220,6 +1235,7 @@ COMMENT ON COLUMN taskly.tasks.fires IS 'occurrences that became runs since sche
 COMMENT ON COLUMN taskly.tasks.runs IS 'runs that are over';
 COMMENT ON COLUMN taskly.tasks.failures IS 'runs that ended badly';
 COMMENT ON COLUMN taskly.tasks.consecutive_failures IS 'runs that ended badly since the last that succeeded';
+COMMENT ON COLUMN taskly.tasks.deadline_misses IS 'runs of the last hour, of the latest 100 attempts, that were not over at their deadline';
 COMMENT ON COLUMN taskly.tasks.skipped IS 'occurrences that the overlap policy skipped';
 COMMENT ON COLUMN taskly.tasks.missed_count IS 'occurrences in an outage that were not made up; written when the task fires next';
 COMMENT ON COLUMN taskly.tasks.paused_at IS 'since when it is paused; NULL: it is not';

@@ -127,11 +127,13 @@ SELECT run_id, status, message FROM taskly.failures WHERE run_id < 0;
 SELECT scope, task, owner, runs, failures, attempts, duration_mean, duration_p50, duration_p95, duration_p99,
 	lateness_mean, lateness_p50, lateness_p95, lateness_p99, deadline_misses, since
 FROM taskly.stats WHERE task_id = :task_id;
--- Queues tell of the last hour only
+-- Queues and tasks tell of the last hour only
 SELECT lateness_p50, lateness_p95, lateness_p99, deadline_misses FROM taskly.queues WHERE name = 'views_side';
+SELECT deadline_misses FROM taskly.tasks WHERE task_id = :task_id;
 UPDATE taskly.finished_run SET finished_at = finished_at + (now() - '2020-01-01'), deadline_at = deadline_at + (now() - '2020-01-01') WHERE run_id < 0;
 UPDATE taskly.task SET last_finished_at = now() WHERE task_id = :task_id;
 SELECT lateness_p50, lateness_p95, lateness_p99, deadline_misses FROM taskly.queues WHERE name = 'views_side';
+SELECT deadline_misses FROM taskly.tasks WHERE task_id = :task_id;
 
 -- To whom
 CREATE FUNCTION pg_temp.seen() RETURNS TABLE (tasks bigint, runs bigint, attempts bigint, failures bigint, all_runs bigint) LANGUAGE sql AS $$

@@ -28,6 +28,7 @@
 #include "server/current_run.h"
 #include "server/lock.h"
 #include "store/dependency_store.h"
+#include "store/run_presence.h"
 
 #define DEPENDENCIES_MAX	1000
 #define LOCK_TRIES			1000	/* a millisecond each */
@@ -85,6 +86,7 @@ arg_depends_on(FunctionCallInfo fcinfo, int depends_on, int depends_when, Depend
 		return;
 	ids = read_ids(PG_GETARG_ARRAYTYPE_P(depends_on), &count);
 	result->rows = palloc0(sizeof(DependencyRow) * Max(count, 1));
+	result->parents = palloc0(sizeof(Parent) * Max(count, 1));
 	for (int i = 0; i < count; i++)
 	{
 		if (i > 0 && ids[i] == ids[i - 1])
@@ -117,27 +119,80 @@ depends_on_check(DependsOn *depends_on, RunRow *row)
 	for (int i = 0; i < depends_on->count; i++)
 	{
 		DependencyRow *dependency = &depends_on->rows[i];
-		Parent		parent;
+		Parent	   *parent = &depends_on->parents[i];
 
 		CHECK_FOR_INTERRUPTS();
-		dependency_find_parent(dependency->parent_id, &parent);
-		if (parent.state == PARENT_GONE || !may_read(parent.owner))
+		dependency_find_parent(dependency->parent_id, parent);
+		if (parent->state == PARENT_GONE || !may_read(parent->owner))
 			run_not_found(dependency->parent_id);
-		switch (dependency_judge(dependency, &parent))
+		switch (dependency_judge(dependency, parent))
 		{
 			case DEPENDENCY_WAITS:
 				waits = true;
 				break;
 			case DEPENDENCY_SATISFIED:
-				dependency->parent_status = parent.status;
+				dependency->parent_status = parent->status;
 				break;
 			case DEPENDENCY_FAILED:
-				refuse_failed_parent(&parent);
+				refuse_failed_parent(parent);
 		}
 	}
 	pop_newest_snapshot();
 	if (waits)
 		run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(DT_NOEND));
+}
+
+static void
+refuse_unknown_end(int64 run_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("run " INT64_FORMAT " does not exist", run_id),
+			 errdetail("It is over, and its queue keeps no history that says how it has ended."),
+			 errhint("Enqueue both in one transaction, or use depends_when => 'ended'.")));
+}
+
+/* A parent was waiting or running, and is gone: how has it ended? */
+static void
+settle_gone_parent(DependencyTable *table, const DependencyRow *dependency, const Parent *parent)
+{
+	const char *status = status_without_history(parent->queue_id);
+
+	if (status == NULL)
+		run_not_found(parent->run_id);
+	if (strcmp(status, run_status_name(RUN_SUCCEEDED)) != 0)
+	{
+		if (dependency->needs_success)
+			refuse_unknown_end(parent->run_id);
+		status = "ended";
+	}
+	dependency_mark(table, dependency, status);
+}
+
+/*
+ * A parent that looks for its children from now on finds our rows, and is kept in
+ * history. One that has looked before, and so is not, has a lock until it has committed.
+ */
+static void
+settle_parents(DependencyTable *table, const DependsOn *depends_on)
+{
+	for (int i = 0; i < depends_on->count; i++)
+	{
+		TransactionId deleter;
+		Parent		parent;
+
+		if (depends_on->parents[i].state != PARENT_PENDING)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		deleter = run_presence_deleter(depends_on->parents[i].run_id);
+		if (TransactionIdIsValid(deleter))
+			lock_wait_unkept_end(deleter);
+		push_newest_snapshot();
+		dependency_find_parent(depends_on->parents[i].run_id, &parent);
+		if (parent.state == PARENT_GONE)
+			settle_gone_parent(table, &depends_on->rows[i], &depends_on->parents[i]);
+		pop_newest_snapshot();
+	}
 }
 
 void
@@ -153,6 +208,7 @@ depends_on_insert(const DependsOn *depends_on, const RunRow *row)
 		depends_on->rows[i].run_id = run_int64(row, RUN_COL_RUN_ID);
 		dependency_insert(&table, &depends_on->rows[i]);
 	}
+	settle_parents(&table, depends_on);
 	dependency_table_close(&table);
 }
 

@@ -19,6 +19,7 @@ typedef struct DependsOn
 {
 	int			count;			/* 0: on nothing */
 	struct DependencyRow *rows; /* each parent once; run_id is set at last */
+	struct Parent *parents;		/* as the check has found them */
 } DependsOn;
 
 /* Arguments depends_on and depends_when, at these places; checked for their form. */
@@ -31,7 +32,10 @@ extern void arg_depends_on(FunctionCallInfo fcinfo, int depends_on, int depends_
  */
 extern void depends_on_check(DependsOn *depends_on, RunRow *row);
 
-/* After it was inserted. */
+/*
+ * After it was inserted. Waits for parents that are just ending, which takes them moments, and leave no history;
+ * an error when the run needs one's success, and nobody knows of it.
+ */
 extern void depends_on_insert(const DependsOn *depends_on, const RunRow *row);
 
 /* --- retry -------------------------------------------------------------- */

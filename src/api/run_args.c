@@ -64,6 +64,16 @@ run_not_found(int64 run_id)
 			 errhint("A run that has ended is known as long as history is kept, by setting and by queue.")));
 }
 
+const char *
+status_without_history(int32 queue_id)
+{
+	QueueRow	queue;
+
+	if (!queue_store_read(queue_id, &queue) || queue.settings.keep == KEEP_ALL)
+		return NULL;
+	return queue.settings.keep == KEEP_FAILURES ? "succeeded" : "finished";
+}
+
 /* ------------------------------------------------------------------------
  * Single arguments
  * ------------------------------------------------------------------------ */

@@ -30,6 +30,12 @@ extern bool may_read_all(void);
 /* Error 42704: there is none, or it is not the caller's to know. */
 extern void run_not_found(int64 run_id) pg_attribute_noreturn();
 
+/*
+ * Of a run that was seen to wait, and is now neither waiting nor in history: its
+ * queue keeps no such end. NULL: it does, so the run was not executed.
+ */
+extern const char *status_without_history(int32 queue_id);
+
 /* Argument n, run_at: when the run is due; -infinity is now. */
 extern TimestampTz arg_run_at(FunctionCallInfo fcinfo, int n);
 

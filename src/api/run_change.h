@@ -14,6 +14,30 @@
 #include "store/task_store.h"
 #include "utils/array.h"
 
+/* --- one run, and many (run_change.c) ----------------------------------- */
+
+typedef enum ChangeResult
+{
+	CHANGE_DONE,
+	CHANGE_NOT_POSSIBLE,		/* the run is not in a state for it */
+	CHANGE_NOT_FOUND,			/* no such run, or not the caller's */
+	CHANGE_LOOK_AGAIN			/* it moved while we looked */
+} ChangeResult;
+
+/* Changes a run, under a snapshot that sees the newest. is_strict: an error says why it cannot. */
+typedef ChangeResult (*RunChange) (int64 run_id, bool is_strict);
+
+/* Sets those that it has settled to 0; returns how many it has changed. */
+typedef int64 (*BulkChange) (int64 *run_ids, int count);
+
+/* Has it been changed? An error when it is not there for the caller. */
+extern Datum change_one(RunChange change, int64 run_id);
+
+/* How many could be changed; what is not there, or not the caller's, is passed over. */
+extern Datum change_many(RunChange change, BulkChange change_in_bulk, ArrayType *array);
+
+/* --- what the changes of one and of many share ------------------------- */
+
 /* The end of waiting runs that the caller cancels, and where history has it. */
 extern void cancelled_end(RunEnd *end, int *history_slot);
 

@@ -31,11 +31,8 @@
 #include "server/database.h"
 #include "server/shmem.h"
 #include "server/wake.h"
-#include "store/history_store.h"
 #include "store/run_presence.h"
-#include "store/queue_store.h"
 #include "store/run_status_store.h"
-#include "store/run_store.h"
 
 /* Look again after so long, even when nobody called. */
 #define SAFETY_NAP_MS	1000
@@ -45,6 +42,7 @@ typedef struct WaitList
 {
 	int			count;
 	int64	   *run_ids;
+	int32	   *queue_ids;		/* of those that were seen to wait; 0: not yet */
 	bool		any_of;
 	int			last;			/* all: those behind it are over */
 } WaitList;
@@ -52,45 +50,9 @@ typedef struct WaitList
 PG_FUNCTION_INFO_V1(taskly_wait_v1);
 PG_FUNCTION_INFO_V1(taskly_wait_many_v1);
 
-/*
- * Of a run that was seen to wait, and is now neither waiting nor in history: its
- * queue keeps no such end. NULL: it does, so the run was not executed.
- */
-static char *
-status_without_history(int32 queue_id)
-{
-	QueueRow	queue;
-
-	if (!queue_store_read(queue_id, &queue) || queue.settings.keep == KEEP_ALL)
-		return NULL;
-	return queue.settings.keep == KEEP_FAILURES ? "succeeded" : "finished";
-}
-
-/*
- * NULL: it is not over yet. An error when there is none that the caller may see.
- * queue_id: of the run when it was seen to wait, here or by an earlier call.
- */
-static char *
-final_status(int64 run_id, int32 *queue_id)
-{
-	RunRow		row;
-	char	   *status = NULL;
-	bool		is_pending;
-	bool		may_see;
-
-	push_newest_snapshot();
-	is_pending = run_store_get(run_id, NULL, &row) == CLAIM_OK;
-	may_see = (is_pending || history_store_find(run_id, &row, &status)) &&
-		may_read(run_oid(&row, RUN_COL_OWNER));
-	pop_newest_snapshot();
-	if (!may_see && *queue_id != 0)
-		status = status_without_history(*queue_id);
-	if (!may_see && status == NULL)
-		run_not_found(run_id);
-	if (is_pending)
-		*queue_id = run_int32(&row, RUN_COL_QUEUE_ID);
-	return is_pending ? NULL : status;
-}
+/* ------------------------------------------------------------------------
+ * What cannot be waited for
+ * ------------------------------------------------------------------------ */
 
 /* A run in execution: its own row may be gone already, by its own transaction. */
 static void
@@ -115,6 +77,66 @@ refuse_uncommitted_run(int64 run_id)
 				 errdetail("It was enqueued or changed by this transaction."),
 				 errhint("Commit before you wait.")));
 }
+
+/* ------------------------------------------------------------------------
+ * What has become of the runs
+ * ------------------------------------------------------------------------ */
+
+/*
+ * The status of a run that is neither waiting nor in history. One that was not
+ * seen to wait may have ended before, where there are queues that do not keep
+ * all: that is said of any that was made, since nobody knows better.
+ */
+static const char *
+status_of_gone(int64 run_id, int32 queue_id, int64 last_unkept)
+{
+	const char *status = NULL;
+
+	if (queue_id != 0)
+		status = status_without_history(queue_id);
+	else if (run_id > 0 && run_id <= last_unkept && !run_presence_test(run_id))
+		status = "finished";
+	if (status == NULL)
+		run_not_found(run_id);
+	return status;
+}
+
+/*
+ * The status of each, in one look; NULL: it is not over. An error when one is
+ * not there for the caller, or could never end.
+ */
+static const char **
+final_statuses(WaitList *list)
+{
+	RunState   *states = run_status_read(list->run_ids, list->count);
+	const char **statuses = palloc(sizeof(char *) * Max(list->count, 1));
+	int64		last_unkept = -1;
+
+	for (int i = 0; i < list->count; i++)
+	{
+		int64		run_id = list->run_ids[i];
+
+		statuses[i] = states[i].status;
+		if (!OidIsValid(states[i].owner))
+		{
+			if (last_unkept < 0)
+				last_unkept = run_status_last_unkept();
+			statuses[i] = status_of_gone(run_id, list->queue_ids[i], last_unkept);
+		}
+		else if (!may_read(states[i].owner))
+			run_not_found(run_id);
+		else if (statuses[i] == NULL)
+		{
+			refuse_uncommitted_run(run_id);
+			list->queue_ids[i] = states[i].queue_id;
+		}
+	}
+	return statuses;
+}
+
+/* ------------------------------------------------------------------------
+ * Waiting
+ * ------------------------------------------------------------------------ */
 
 /* Monotonic instant at which to give up. */
 static int64
@@ -165,91 +187,6 @@ prepare_nap(void)
 		ConditionVariablePrepareToSleep(database_finished_cv(entry));
 }
 
-/* wait(run_id bigint, timeout interval) RETURNS text */
-Datum
-taskly_wait_v1(PG_FUNCTION_ARGS)
-{
-	int64		run_id;
-	int64		give_up_us;
-	int32		queue_id = 0;
-	char	   *status;
-
-	shmem_require();
-	run_id = required_int64(fcinfo, 0, "run_id");
-	give_up_us = give_up_at(PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1));
-	refuse_own_run(run_id);
-	status = final_status(run_id, &queue_id);
-	if (status == NULL)
-		refuse_uncommitted_run(run_id);
-
-	/* Prepared before each look, so that no call between look and sleep is missed. */
-	prepare_nap();
-	while (status == NULL && taskly_monotonic_us() < give_up_us)
-	{
-		status = final_status(run_id, &queue_id);
-		if (status == NULL)
-			nap(give_up_us);
-	}
-	ConditionVariableCancelSleep();
-
-	if (status == NULL)
-		status = final_status(run_id, &queue_id);
-	if (status == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(status));
-}
-
-/* ------------------------------------------------------------------------
- * Several runs
- * ------------------------------------------------------------------------ */
-
-static void
-read_list(FunctionCallInfo fcinfo, WaitList *list)
-{
-	Datum	   *items;
-	bool	   *nulls;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "run_ids")));
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
-					  TYPALIGN_DOUBLE, &items, &nulls, &list->count);
-	list->run_ids = palloc(sizeof(int64) * Max(list->count, 1));
-	for (int i = 0; i < list->count; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("a run_id must not be null")));
-		list->run_ids[i] = DatumGetInt64(items[i]);
-		refuse_own_run(list->run_ids[i]);
-	}
-	list->any_of = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
-	list->last = list->count - 1;
-}
-
-/*
- * The status of each, in one look; NULL: it is not over. An error when one is
- * not there for the caller, or could never end.
- */
-static char **
-final_statuses(const WaitList *list)
-{
-	char	  **statuses;
-	Oid		   *owners;
-
-	statuses = run_status_read(list->run_ids, list->count, &owners);
-	for (int i = 0; i < list->count; i++)
-	{
-		if (!OidIsValid(owners[i]) || !may_read(owners[i]))
-			run_not_found(list->run_ids[i]);
-		if (statuses[i] == NULL)
-			refuse_uncommitted_run(list->run_ids[i]);
-	}
-	return statuses;
-}
-
 /*
  * Is the waiting over, as far as waiting rows tell? Of all, each is looked at
  * until it is over, whatever the order is in which they end.
@@ -277,7 +214,7 @@ looks_over(WaitList *list)
 
 /* One that ended may have been put back by retry() meanwhile: then it goes on. */
 static bool
-is_over(WaitList *list, char **statuses)
+is_over(WaitList *list, const char **statuses)
 {
 	int			ended = 0;
 
@@ -287,10 +224,10 @@ is_over(WaitList *list, char **statuses)
 	return ended == list->count || (list->any_of && ended > 0);
 }
 
-static char **
+static const char **
 wait_for_list(WaitList *list, int64 give_up_us)
 {
-	char	  **statuses = final_statuses(list);
+	const char **statuses = final_statuses(list);
 
 	prepare_nap();
 	while (!is_over(list, statuses) && taskly_monotonic_us() < give_up_us)
@@ -303,6 +240,56 @@ wait_for_list(WaitList *list, int64 give_up_us)
 	return statuses;
 }
 
+/* ------------------------------------------------------------------------
+ * The calls
+ * ------------------------------------------------------------------------ */
+
+/* wait(run_id bigint, timeout interval) RETURNS text */
+Datum
+taskly_wait_v1(PG_FUNCTION_ARGS)
+{
+	int64		run_id;
+	int32		queue_id = 0;
+	WaitList	list = {1, &run_id, &queue_id};
+	int64		give_up_us;
+	const char *status;
+
+	shmem_require();
+	run_id = required_int64(fcinfo, 0, "run_id");
+	give_up_us = give_up_at(PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1));
+	refuse_own_run(run_id);
+	status = wait_for_list(&list, give_up_us)[0];
+	if (status == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(status));
+}
+
+static void
+read_list(FunctionCallInfo fcinfo, WaitList *list)
+{
+	Datum	   *items;
+	bool	   *nulls;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "run_ids")));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &items, &nulls, &list->count);
+	list->run_ids = palloc(sizeof(int64) * Max(list->count, 1));
+	list->queue_ids = palloc0(sizeof(int32) * Max(list->count, 1));
+	for (int i = 0; i < list->count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("a run_id must not be null")));
+		list->run_ids[i] = DatumGetInt64(items[i]);
+		refuse_own_run(list->run_ids[i]);
+	}
+	list->any_of = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+}
+
 /* wait(run_ids bigint[], timeout interval, any_of boolean) RETURNS TABLE (run_id, status) */
 Datum
 taskly_wait_many_v1(PG_FUNCTION_ARGS)
@@ -310,7 +297,7 @@ taskly_wait_many_v1(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	WaitList	list;
 	int64		give_up_us;
-	char	  **statuses;
+	const char **statuses;
 
 	shmem_require();
 	InitMaterializedSRF(fcinfo, 0);

@@ -44,7 +44,7 @@ typedef struct BatchedRun
 	Outcome		outcome;
 	RunningRun	run;
 	bool		is_claimed;
-	bool		is_to_be_kept;	/* in history */
+	bool		has_succeeded;	/* and history is to be written */
 	bool		has_late_cancel;
 } BatchedRun;
 
@@ -148,8 +148,7 @@ note_success(BatchedRun *batched)
 	if (run->end.result != (Datum) 0)
 		run->end.result = datumCopy(run->end.result, false, -1);
 	run_row_set(&run->row, RUN_COL_ATTEMPT, Int32GetDatum(run->attempt));
-	batched->is_to_be_kept = outcome_is_kept((QueueKeep) run->assignment->keep,
-											 run->assignment->run_id, &run->end);
+	batched->has_succeeded = true;
 }
 
 static void
@@ -212,8 +211,11 @@ write_history(const Batch *batch)
 	history_writer_open(&history, database_history_slot(database_my_entry()));
 	for (int i = 0; i < batch->count; i++)
 	{
-		if (batch->runs[i]->is_to_be_kept)
-			history_writer_add(&history, &batch->runs[i]->run.row, &batch->runs[i]->run.end);
+		RunningRun *run = &batch->runs[i]->run;
+
+		if (batch->runs[i]->has_succeeded &&
+			outcome_is_kept((QueueKeep) run->assignment->keep, run->assignment->run_id, &run->end))
+			history_writer_add(&history, &run->row, &run->end);
 	}
 	history_writer_close(&history);
 	PopActiveSnapshot();

@@ -27,6 +27,7 @@
 #include "server/clock.h"
 #include "server/database.h"
 #include "server/guc.h"
+#include "server/lock.h"
 #include "server/wake.h"
 #include "store/dependency_store.h"
 #include "store/queue_cache.h"
@@ -280,9 +281,13 @@ outcome_settle_key(const RunRow *row, const RunEnd *end)
 bool
 outcome_is_kept(QueueKeep keep, int64 run_id, const RunEnd *end)
 {
-	return keep == KEEP_ALL ||
-		(keep == KEEP_FAILURES && end->status != RUN_SUCCEEDED) ||
-		(end->is_final && dependency_store_has_children(run_id));
+	if (keep == KEEP_ALL || (keep == KEEP_FAILURES && end->status != RUN_SUCCEEDED))
+		return true;
+	if (!end->is_final)
+		return false;
+	/* A child of a run that has failed is skipped in any case: only success must not be missed. */
+	return (end->status == RUN_SUCCEEDED && !lock_try_unkept_end()) ||
+		dependency_store_has_children(run_id);
 }
 
 static QueueKeep
@@ -365,10 +370,16 @@ record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 	   int consecutive_failures, bool is_claimed)
 {
 	TimestampTz due_at = 0;
-	ClaimResult result = CLAIM_OK;
 
 	end->is_final = !may_be_tried_again(row, definition, end) ||
 		!next_attempt_at(row, definition, end, &due_at);
+	if (end->is_final && !is_claimed)
+	{
+		ClaimResult result = run_store_delete(row);
+
+		if (result != CLAIM_OK)
+			return result;
+	}
 	if (outcome_is_kept(keep_of_queue(run_int32(row, RUN_COL_QUEUE_ID)),
 						run_int64(row, RUN_COL_RUN_ID), end))
 		history_store_insert(row, end, database_history_slot(database_my_entry()));
@@ -378,11 +389,9 @@ record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 		wait_for_next_attempt(row, end, due_at);
 		return put_back(row, is_claimed);
 	}
-	if (!is_claimed)
-		result = run_store_delete(row);
-	if (result == CLAIM_OK && run_status_is_failure(end->status))
+	if (run_status_is_failure(end->status))
 		call_on_failure(row, definition, end, consecutive_failures);
-	return result;
+	return CLAIM_OK;
 }
 
 ClaimResult

@@ -56,7 +56,9 @@ extern void run_end_finish(RunEnd *end);
 
 /*
  * Is such an end of a run kept in history, by what its queue keeps? The end of a
- * run for which others wait is, in any case: they are told by it.
+ * run for which others wait is, in any case: they are told by it. Asked last in
+ * the transaction that has deleted the run's row, since who comes now to wait for
+ * the run has to wait for that transaction (server/lock.h).
  */
 extern bool outcome_is_kept(QueueKeep keep, int64 run_id, const RunEnd *end);
 

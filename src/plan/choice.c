@@ -102,14 +102,22 @@ is_rated(const RunEntry *entry)
 		(is_keyed && queue->rate_per_key.spacing_ns != 0 && !rate_is_dense(&queue->rate_per_key));
 }
 
+static bool
+has_deadlines(const QueuePlan *queue)
+{
+	return queue->settings.algorithm == QUEUE_RATE_MONOTONIC ||
+		queue->settings.algorithm == QUEUE_EDF;
+}
+
 /* How many runs like this one a worker may have in its hands before it. */
 static int
 limit_ahead(const RunEntry *entry, int64 expected_us)
 {
 	if (is_rated(entry))
 		return 1;
+	/* Where deadlines count, nothing is to lie behind what may be long. */
 	if (expected_us == 0)
-		return MAX_UNKNOWN_AHEAD;
+		return has_deadlines(entry->queue) ? 1 : MAX_UNKNOWN_AHEAD;
 	if (expected_us >= SHORT_RUN_US)
 		return 1;
 	return Min(MAX_AHEAD, WORK_AHEAD_US / expected_us);

@@ -29,6 +29,7 @@
 #define LAUNCHER_RESTART_S	1
 
 static bool was_reloaded = false;
+static emit_log_hook_type earlier_log_hook = NULL;
 
 static void
 fill_worker(BackgroundWorker *worker, const char *kind, const char *name)
@@ -74,6 +75,26 @@ process_begin(ProcessArgs *args)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+}
+
+/* A database that was dropped since the process was asked for is nothing to alarm anybody. */
+static void
+soften_missing_database(ErrorData *error)
+{
+	if (error->sqlerrcode == ERRCODE_UNDEFINED_DATABASE && error->elevel == FATAL)
+		error->elevel = LOG;
+	if (earlier_log_hook != NULL)
+		earlier_log_hook(error);
+}
+
+/* The level that is logged changes, not what the error does: it ends the process. */
+void
+process_connect(const ProcessArgs *args)
+{
+	earlier_log_hook = emit_log_hook;
+	emit_log_hook = soften_missing_database;
+	BackgroundWorkerInitializeConnectionByOid(args->database, args->role, 0);
+	emit_log_hook = earlier_log_hook;
 }
 
 /* A length in milliseconds, rounded up, within the safety wake. */

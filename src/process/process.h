@@ -43,6 +43,12 @@ extern bool process_start(const char *kind, const char *name,
 extern void process_begin(ProcessArgs *args);
 
 /*
+ * Connect to the database that the process is for, as the role, if there is one.
+ * Where the database is gone the process ends, with a LOG line.
+ */
+extern void process_connect(const ProcessArgs *args);
+
+/*
  * End of a scheduler's turn: sleep until the latch is set, until an instant
  * (DT_NOEND: a coarse safety wake), or until the clock is set. The latch is
  * reset, interrupts and a reload are handled before it returns.

@@ -236,7 +236,7 @@ taskly_scheduler_main(Datum arg)
 	process_begin(&args);
 	if (!database_attach_scheduler(args.index, args.database))
 		proc_exit(0);
-	BackgroundWorkerInitializeConnectionByOid(args.database, InvalidOid, 0);
+	process_connect(&args);
 	if (!is_needed())
 	{
 		/* An earlier scheduler may have left some behind. */

@@ -101,7 +101,7 @@ begin(ProcessArgs *args)
 	my_slot = args->index;
 	if (!slot_attach(args->index, args->generation))
 		proc_exit(0);
-	BackgroundWorkerInitializeConnectionByOid(args->database, InvalidOid, 0);
+	process_connect(args);
 
 	supervised = MemoryContextAllocZero(TopMemoryContext,
 										sizeof(Supervised) * taskly_max_shell_runs);

@@ -125,7 +125,7 @@ taskly_worker_main(Datum arg)
 	my_slot = args.index;
 	if (!slot_attach(args.index, args.generation))
 		proc_exit(0);
-	BackgroundWorkerInitializeConnectionByOid(args.database, args.role, 0);
+	process_connect(&args);
 	executor_init(args.index);
 	batch_init(args.index);
 	slot_set_ready(args.index);

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -22,6 +23,7 @@
 #define TASKLY_RUN_LOCK_CLASS	0x7462
 #define TASKLY_SCOPE_LOCK_CLASS	0x7463
 #define TASKLY_KEY_LOCK_CLASS	0x7464
+#define TASKLY_END_LOCK_CLASS	0x7465
 
 /*
  * One key is a shared lock on its scope, then an exclusive one on its hash. Two
@@ -29,6 +31,9 @@
  */
 #define ONE_KEY_OF_SCOPE	RowExclusiveLock
 #define ALL_KEYS_OF_SCOPE	ShareRowExclusiveLock
+
+/* With more keys than this, a transaction waits for a scope, or is told of a deadlock. */
+#define LOCK_KEYS_OF_TRANSACTION_MAX	1000
 
 static void
 leader_tag(LOCKTAG *tag)
@@ -98,9 +103,25 @@ lock_number(uint64 number, uint16 lock_class, LOCKMODE mode, bool wait)
 	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* Has this transaction asked for so many keys that it should have their scopes? */
-static bool
-has_many_keys(void)
+bool
+lock_try_unkept_end(void)
+{
+	return lock_number(GetCurrentTransactionId(), TASKLY_END_LOCK_CLASS, ExclusiveLock, false);
+}
+
+void
+lock_wait_unkept_end(TransactionId transaction)
+{
+	LOCKTAG		tag;
+
+	(void) lock_number(transaction, TASKLY_END_LOCK_CLASS, ShareLock, true);
+	number_tag(&tag, transaction, TASKLY_END_LOCK_CLASS);
+	(void) LockRelease(&tag, ShareLock, false);
+}
+
+/* How many keys this transaction has asked for before. */
+static int
+count_key(void)
 {
 	static LocalTransactionId transaction = InvalidLocalTransactionId;
 	static int	keys = 0;
@@ -110,15 +131,24 @@ has_many_keys(void)
 		transaction = my_local_transaction();
 		keys = 0;
 	}
-	return keys++ >= LOCK_UNIQUE_KEYS_MAX;
+	return keys++;
 }
 
 static bool
 lock_key(int64 scope, const char *key, int length, bool wait)
 {
 	uint64		hash = hash_bytes_extended((const unsigned char *) key, length, (uint64) scope);
+	int			keys = count_key();
 
-	if (has_many_keys())
+	/*
+	 * Who has keys of the scope must not wait for all of it: another one who does
+	 * the same would wait for him. So it is taken when it is free, and some more
+	 * keys are locked while it is not, for as many as memory has room.
+	 */
+	if (keys >= LOCK_UNIQUE_KEYS_MAX &&
+		lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ALL_KEYS_OF_SCOPE, false))
+		return true;
+	if (keys >= LOCK_KEYS_OF_TRANSACTION_MAX)
 		return lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ALL_KEYS_OF_SCOPE, wait);
 	return lock_number((uint64) scope, TASKLY_SCOPE_LOCK_CLASS, ONE_KEY_OF_SCOPE, wait) &&
 		lock_number(hash, TASKLY_KEY_LOCK_CLASS, ExclusiveLock, wait);

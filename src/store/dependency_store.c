@@ -247,13 +247,14 @@ fill_columns(const DependencyRow *row, Datum *values, bool *nulls)
 }
 
 void
-dependency_insert(DependencyTable *table, const DependencyRow *row)
+dependency_insert(DependencyTable *table, DependencyRow *row)
 {
 	Datum		values[DEPENDENCY_COLS];
 	bool		nulls[DEPENDENCY_COLS];
 
 	fill_columns(row, values, nulls);
 	relation_insert(&table->writer, values, nulls);
+	row->ctid = table->writer.slot->tts_tid;
 }
 
 /* Who else has written the row in this moment has written the same. */
@@ -290,6 +291,7 @@ dependency_find_parent(int64 run_id, Parent *parent)
 		return;
 	}
 	parent->owner = run_oid(&row, RUN_COL_OWNER);
+	parent->queue_id = run_int32(&row, RUN_COL_QUEUE_ID);
 	parent->task_id = run_is_null(&row, RUN_COL_TASK_ID) ? 0 : run_int64(&row, RUN_COL_TASK_ID);
 }
 

@@ -63,7 +63,8 @@ extern void dependency_read_parents(DependencyTable *table, int64 run_id,
 extern void dependency_read_children(DependencyTable *table, int64 parent_id,
 									 DependencyReceiver receive, void *arg);
 
-extern void dependency_insert(DependencyTable *table, const DependencyRow *row);
+/* Sets the row's ctid. */
+extern void dependency_insert(DependencyTable *table, DependencyRow *row);
 
 /* The parent has ended as is needed, by a status: so it is, whatever becomes of history. */
 extern void dependency_mark(DependencyTable *table, const DependencyRow *row, const char *status);
@@ -100,6 +101,7 @@ typedef struct Parent
 	char	   *status;			/* PARENT_ENDED */
 	Oid			owner;			/* unless it is gone */
 	int64		task_id;		/* 0: none */
+	int32		queue_id;
 } Parent;
 
 extern void dependency_find_parent(int64 run_id, Parent *parent);

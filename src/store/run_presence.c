@@ -57,6 +57,17 @@ run_presence_test(int64 run_id)
 	return result;
 }
 
+TransactionId
+run_presence_deleter(int64 run_id)
+{
+	SnapshotData dirty;
+	bool		is_there;
+
+	InitDirtySnapshot(dirty);
+	look_for(&run_id, 1, &dirty, &is_there);
+	return is_there ? dirty.xmax : InvalidTransactionId;
+}
+
 bool
 run_presence_visible(int64 run_id)
 {

@@ -17,6 +17,9 @@
 extern bool run_presence_test(int64 run_id);
 extern void run_presence_test_many(const int64 *run_ids, int count, bool *is_there);
 
+/* The open transaction that is deleting the run's row, if there is one. */
+extern TransactionId run_presence_deleter(int64 run_id);
+
 /* True when the active snapshot sees such a row. */
 extern bool run_presence_visible(int64 run_id);
 

@@ -18,13 +18,13 @@
 
 /* A run is in one of the two tables in each snapshot; LIMIT: by index, one by one. */
 static Statement read_statuses = {
-	"SELECT i.n, r.owner, r.status"
+	"SELECT i.n, r.owner, r.status, r.queue_id"
 	" FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (run_id, n)"
 	" CROSS JOIN LATERAL ("
-	"SELECT p.owner, NULL::pg_catalog.text AS status FROM taskly.pending_run p"
+	"SELECT p.owner, NULL::pg_catalog.text AS status, p.queue_id FROM taskly.pending_run p"
 	" WHERE p.run_id OPERATOR(pg_catalog.=) i.run_id"
 	" UNION ALL"
-	" SELECT f.owner, f.status FROM taskly.finished_run f"
+	" SELECT f.owner, f.status, f.queue_id FROM taskly.finished_run f"
 	" WHERE f.run_id OPERATOR(pg_catalog.=) i.run_id AND f.is_final"
 	" LIMIT 1) r",
 	1, {INT8ARRAYOID}, .sees_newest = true
@@ -33,31 +33,26 @@ static Statement read_statuses = {
 typedef struct Reading
 {
 	MemoryContext context;
-	Oid		   *owners;
-	char	  **statuses;
+	RunState   *states;
 } Reading;
 
 static void
-receive_status(HeapTuple row, TupleDesc desc, void *arg)
+receive_state(HeapTuple row, TupleDesc desc, void *arg)
 {
 	Reading    *reading = arg;
 	bool		isnull;
-	int			i = DatumGetInt64(heap_getattr(row, 1, desc, &isnull)) - 1;
+	RunState   *state = &reading->states[DatumGetInt64(heap_getattr(row, 1, desc, &isnull)) - 1];
 	Datum		status;
 
-	reading->owners[i] = DatumGetObjectId(heap_getattr(row, 2, desc, &isnull));
+	state->owner = DatumGetObjectId(heap_getattr(row, 2, desc, &isnull));
 	status = heap_getattr(row, 3, desc, &isnull);
 	if (!isnull)
-	{
-		MemoryContext old_context = MemoryContextSwitchTo(reading->context);
-
-		reading->statuses[i] = TextDatumGetCString(status);
-		MemoryContextSwitchTo(old_context);
-	}
+		state->status = MemoryContextStrdup(reading->context, TextDatumGetCString(status));
+	state->queue_id = DatumGetInt32(heap_getattr(row, 4, desc, &isnull));
 }
 
-char **
-run_status_read(const int64 *run_ids, int count, Oid **owners)
+RunState *
+run_status_read(const int64 *run_ids, int count)
 {
 	Reading		reading = {CurrentMemoryContext};
 	Datum	   *items = palloc(sizeof(Datum) * Max(count, 1));
@@ -67,9 +62,21 @@ run_status_read(const int64 *run_ids, int count, Oid **owners)
 		items[i] = Int64GetDatum(run_ids[i]);
 	values[0] = PointerGetDatum(construct_array(items, count, INT8OID, sizeof(int64),
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	reading.owners = palloc0(sizeof(Oid) * Max(count, 1));
-	reading.statuses = palloc0(sizeof(char *) * Max(count, 1));
-	store_execute(&read_statuses, values, NULL, receive_status, &reading);
-	*owners = reading.owners;
-	return reading.statuses;
+	reading.states = palloc0(sizeof(RunState) * Max(count, 1));
+	store_execute(&read_statuses, values, NULL, receive_state, &reading);
+	return reading.states;
+}
+
+static Statement read_last_id = {
+	"SELECT s.last_value FROM taskly.run_run_id_seq s WHERE s.is_called"
+	" AND EXISTS (SELECT FROM taskly.queue q WHERE q.keep OPERATOR(pg_catalog.<>) 'all')",
+	0, {0}, .sees_newest = true
+};
+
+int64
+run_status_last_unkept(void)
+{
+	Datum		value;
+
+	return store_fetch_value(&read_last_id, NULL, NULL, &value) ? DatumGetInt64(value) : 0;
 }

@@ -10,11 +10,20 @@
 
 #include "taskly.h"
 
+typedef struct RunState
+{
+	Oid			owner;			/* InvalidOid: neither waiting nor in history */
+	char	   *status;			/* the final one; NULL: it is not over */
+	int32		queue_id;
+} RunState;
+
+/* What has become of each of count runs, as committed now. Allocated here. */
+extern RunState *run_status_read(const int64 *run_ids, int count);
+
 /*
- * The final status of each of count runs, as committed now; NULL: it is not
- * over. owners gets who owns each, InvalidOid: there is no such run. Both are
- * allocated here.
+ * Up to which id there may have been runs that are over and left nothing in
+ * history; 0: all queues keep all.
  */
-extern char **run_status_read(const int64 *run_ids, int count, Oid **owners);
+extern int64 run_status_last_unkept(void);
 
 #endif							/* TASKLY_RUN_STATUS_STORE_H */

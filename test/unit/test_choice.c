@@ -231,6 +231,13 @@ test_ahead(void)
 	ok(given_ahead(TASK_TINY, TASK_SLOW) == 0, "behind a slow one goes nothing");
 	ok(given_ahead(TASK_SLOW, TASK_TINY) == 0, "a slow one goes behind nothing");
 	ok(given_ahead(TASK_SHORT, TASK_UNKNOWN) == 79, "behind one that nothing is known of goes more");
+	begin_scene();
+	set_queue(1, QUEUE_EDF, 0, 0, false);
+	set_queue(2, QUEUE_RATE_MONOTONIC, 0, 0, false);
+	put(1, TASK_UNKNOWN, ALICE, 10);
+	put(2, TASK_UNKNOWN, ALICE, 10);
+	ok(hand_out(&worker, 1) == 1, "where deadlines count, one that nothing is known of goes behind nothing");
+	finish_all(&worker);
 
 	begin_scene();
 	worker.average_us = 1000;
