@@ -33,7 +33,7 @@ policy_order_key(QueueAlgorithm algorithm, int64 aging_us,
 	{
 		case QUEUE_FIFO:
 		case QUEUE_FAIR:
-			return input->due_at;
+			return input->arrival;
 		case QUEUE_PRIORITY:
 			return priority_key(aging_us, input);
 		case QUEUE_RATE_MONOTONIC:

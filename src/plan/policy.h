@@ -18,19 +18,20 @@ typedef struct PolicyInput
 {
 	TimestampTz due_at;
 	TimestampTz deadline_at;	/* DT_NOEND: none */
+	int64		arrival;		/* counts up as runs become known, and due */
 	int64		period_us;		/* of the run's task; 0: none */
 	int32		priority;		/* higher runs first */
 } PolicyInput;
 
 /*
- * FIFO: first come, first served, by due time.
+ * FIFO: first come, first served, by arrival.
  *
  * Priority with linear aging (Kleinrock's delay-dependent priorities): a run's
  * urgency grows with its waiting time at the same rate for all, so the order of
  * two runs never changes and one number fixes it: due time less priority times
  * the aging interval. Nothing waits for ever behind higher priorities.
  *
- * Fair: among the runs of one key by due time; keys share by share.h.
+ * Fair: among the runs of one key by arrival; keys share by share.h.
  *
  * Rate-monotonic (Liu and Layland, 1973): the shorter the task's period, the
  * sooner. Earliest deadline first: by absolute deadline. What has no period or

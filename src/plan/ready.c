@@ -21,6 +21,7 @@
 ReadyState	ready;
 
 static MemoryContext ready_context = NULL;
+static int64 arrivals = 0;
 
 static void
 make_table(void)
@@ -204,10 +205,16 @@ ready_collect(EntryFilter is_meant, const void *arg, int64 *count)
 	return list;
 }
 
+/* Where arrival decides, by places: what goes is found again by these. */
 static int
 compare_worst_first(const void *a, const void *b)
 {
-	return line_compare(*(RunEntry *const *) a, *(RunEntry *const *) b);
+	const RunEntry *x = *(RunEntry *const *) a;
+	const RunEntry *y = *(RunEntry *const *) b;
+
+	if (ready_is_in_order_of_arrival(x->queue))
+		return place_is_before(ready_place_of(x), ready_place_of(y)) ? 1 : -1;
+	return line_compare(x, y);
 }
 
 void
@@ -292,6 +299,7 @@ order_key_of(const QueuePlan *queue, const WaitingRun *run)
 	PolicyInput input = {
 		.due_at = run->due_at,
 		.deadline_at = run->deadline_at,
+		.arrival = ++arrivals,
 		.period_us = plan ? plan->period_us : 0,
 		.priority = run->priority
 	};
@@ -314,10 +322,19 @@ set_key(RunEntry *entry, const WaitingRun *run, TimestampTz now)
 		entry->order_key = PG_INT64_MIN;
 }
 
+/* Read again, it has not arrived again. */
+static bool
+keeps_its_place(const RunEntry *entry, const QueuePlan *queue, const WaitingRun *run)
+{
+	return ready_is_in_order_of_arrival(queue) && entry->queue == queue &&
+		entry->due_at == run->due_at && !entry->is_blocker;
+}
+
 void
 ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 {
 	RunEntry   *entry = ready_find(run->run_id);
+	int64		order_key = order_key_of(queue, run);
 
 	ready.now = now;
 	if (entry != NULL && entry->state == ENTRY_DISPATCHED)
@@ -327,14 +344,18 @@ ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now)
 		return;
 	}
 	if (entry != NULL)
+	{
+		if (keeps_its_place(entry, queue, run))
+			order_key = entry->order_key;
 		ready_remove(entry);
+	}
 	if (ready.waiting >= ready.limit &&
 		(ready.waiting >= ready.evict_at || ready.waiting == ready.limit))
 		ready_evict();
 
 	entry = hash_search(ready.entries, &run->run_id, HASH_ENTER, NULL);
 	memset((char *) entry + sizeof(entry->run_id), 0, sizeof(*entry) - sizeof(entry->run_id));
-	entry->order_key = order_key_of(queue, run);
+	entry->order_key = order_key;
 	entry->task_id = run->task_id;
 	entry->due_at = run->due_at;
 	entry->wake_at = run->wake_at;
@@ -369,6 +390,16 @@ open_keys(TimestampTz now)
 	return next;
 }
 
+/* It was known before, but arrives now. */
+static void
+become_due(RunEntry *entry, TimestampTz now)
+{
+	ready_withdraw(entry);
+	if (ready_is_in_order_of_arrival(entry->queue) && !entry->is_postponed && !entry->is_blocker)
+		entry->order_key = ++arrivals;
+	ready_enter(entry, now);
+}
+
 TimestampTz
 ready_advance(TimestampTz now)
 {
@@ -383,8 +414,7 @@ ready_advance(TimestampTz now)
 			next = earlier(next, entry->wake_at);
 			break;
 		}
-		ready_withdraw(entry);
-		ready_enter(entry, now);
+		become_due(entry, now);
 	}
 	ready_spill();
 	ready_look_for_wanted();

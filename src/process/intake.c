@@ -446,6 +446,24 @@ put_run(const RunRow *row, QueuePlan *queue)
 	ready_put(queue, &run, reading_at);
 }
 
+/* They wait no longer. */
+static void
+forget_runs(int64 first, int64 count)
+{
+	if (count > ready_count())
+	{
+		ready_remove_range(first, count);
+		return;
+	}
+	for (int64 id = first; id < first + count; id++)
+	{
+		RunEntry   *entry = ready_find(id);
+
+		if (entry != NULL && entry->state != ENTRY_DISPATCHED)
+			ready_remove(entry);
+	}
+}
+
 /*
  * A row with a start mark is in somebody's hands, or recovery's; one that is due
  * never waits for other runs. The others of this home wait for us.
@@ -454,18 +472,21 @@ static void
 receive_run(const RunRow *row, void *arg)
 {
 	QueuePlan  *queue = queue_of(row);
+	bool		is_ours;
 
 	if (queue == NULL || !queue->is_seen)
 		strays_want();
-	if (!is_at_home || queue == NULL ||
-		run_int64(row, RUN_COL_HOME_ID) != home.home_id ||
-		!run_is_null(row, RUN_COL_STARTED_AT) ||
-		!owner_exists(run_oid(row, RUN_COL_OWNER)))
-		return;
-	if (TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)))
-		dependencies_child_waits(row);
-	else
+	is_ours = is_at_home && queue != NULL &&
+		run_int64(row, RUN_COL_HOME_ID) == home.home_id &&
+		run_is_null(row, RUN_COL_STARTED_AT) && owner_exists(run_oid(row, RUN_COL_OWNER));
+	if (is_ours && !TIMESTAMP_IS_NOEND(run_time(row, RUN_COL_DUE_AT)))
+	{
 		put_run(row, queue);
+		return;
+	}
+	forget_runs(run_int64(row, RUN_COL_RUN_ID), 1);
+	if (is_ours)
+		dependencies_child_waits(row);
 }
 
 void
@@ -480,33 +501,34 @@ intake_put(const RunRow *row, TimestampTz now)
 		intake_want_run(run_int64(row, RUN_COL_RUN_ID));
 }
 
+/* Ids that are named by news, up to which rows have been read. */
+typedef struct Reading
+{
+	int64		next;
+	int64		found;
+} Reading;
+
+/* Between the rows, in order of their ids, there are none any more. */
 static void
 receive_news(const RunRow *row, void *arg)
 {
-	(*(int64 *) arg)++;
+	Reading    *reading = arg;
+	int64		run_id = run_int64(row, RUN_COL_RUN_ID);
+
+	forget_runs(reading->next, run_id - reading->next);
 	receive_run(row, NULL);
+	reading->next = run_id + 1;
+	reading->found++;
 }
 
-/* What the news name may have been deleted: forget it, then see what is there. */
 static void
 read_runs(const News *news)
 {
-	int64		count = 0;
+	Reading		reading = {news->id, 0};
 
-	if (news->count <= ready_count())
-	{
-		for (int64 id = news->id; id < news->id + news->count; id++)
-		{
-			RunEntry   *entry = ready_find(id);
-
-			if (entry != NULL && entry->state != ENTRY_DISPATCHED)
-				ready_remove(entry);
-		}
-	}
-	else
-		ready_remove_range(news->id, news->count);
-	run_store_read(news->id, news->count, receive_news, &count);
-	if (count < news->count)
+	run_store_read(news->id, news->count, receive_news, &reading);
+	forget_runs(reading.next, news->id + news->count - reading.next);
+	if (reading.found < news->count)
 		dependencies_runs_gone(news->id, news->count);
 }
 

@@ -12,16 +12,10 @@ use PostgreSQL::Test::Utils;
 use TasklyTest;
 use Test::More;
 
-my $node = new_node('main', q{
+my $node = start_node(q{
 taskly.max_workers = 2
 log_lock_waits = on
 });
-$node->start;
-
-sub sql
-{
-	return $node->safe_psql('postgres', shift);
-}
 
 sub end_of
 {
@@ -31,11 +25,9 @@ sub end_of
 }
 
 sql(q{
-	CREATE EXTENSION taskly;
 	CREATE SEQUENCE tries;
 	SELECT taskly.create_queue('failures', keep => 'failures'), taskly.create_queue('none', keep => 'none'),
 		taskly.create_queue('none in batches', keep => 'none', batch => 10)});
-poll_ok($node, 'postgres', 'SELECT state FROM taskly.leader', 'leading', 'a scheduler leads');
 
 my $holder = $node->background_psql('postgres');
 my $child = $node->background_psql('postgres', on_error_stop => 0);
