@@ -182,6 +182,7 @@ is(sql(q{SELECT wakeup_latency BETWEEN '1 us' AND '1 ms' FROM taskly.leader}), '
 sql(q{SELECT taskly.drop_task('tick')});
 # Of one that was about to be due when the clock was set back, the wait that was left has passed.
 is(sql(q{SELECT string_agg(format('%s %s %s due %s started %s', run_id, task, attempt, due_at, started_at), '; ') FROM taskly.attempts
+		JOIN taskly.finished_run USING (run_id, attempt, due_at, started_at)
 		WHERE started_at < due_at - interval '1 ms' AND NOT (source = 'schedule' AND queued_at >= due_at - interval '20 ms')
 			AND (task IS NULL OR task NOT IN ('held', 'again'))}), '', 'nothing has ever started before its date');
 
