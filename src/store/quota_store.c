@@ -18,6 +18,7 @@
 #include "utils/inval.h"
 
 #include "store/catalog.h"
+#include "store/memo.h"
 #include "store/quota_store.h"
 #include "store/spi.h"
 
@@ -59,8 +60,8 @@ static Statement count_tasks = {
 
 /* The answer to the last question. */
 static QuotaRow remembered;
-static Oid	remembered_for = InvalidOid;	/* InvalidOid: nothing is */
-static int	invalidations = 0;
+static Oid	remembered_for = InvalidOid;
+static Memo memo;
 
 static void
 quota_row_read(HeapTuple row, TupleDesc desc, QuotaRow *quota)
@@ -81,24 +82,6 @@ quota_row_read(HeapTuple row, TupleDesc desc, QuotaRow *quota)
  * ------------------------------------------------------------------------ */
 
 static void
-forget_quota(Datum arg, Oid relation_id)
-{
-	remembered_for = InvalidOid;
-	invalidations++;
-}
-
-static void
-listen_for_changes(void)
-{
-	static bool is_listening = false;
-
-	if (is_listening)
-		return;
-	CacheRegisterRelcacheCallback(forget_quota, (Datum) 0);
-	is_listening = true;
-}
-
-static void
 receive_found(HeapTuple row, TupleDesc desc, void *arg)
 {
 	quota_row_read(row, desc, arg);
@@ -109,18 +92,14 @@ quota_store_find(Oid role, QuotaRow *quota)
 {
 	Datum		values[] = {ObjectIdGetDatum(role)};
 
-	if (remembered_for != role)
+	if (!memo.is_true || remembered_for != role)
 	{
-		int			before;
+		int			begun = memo_begin(&memo);
 
-		listen_for_changes();
-		remembered_for = InvalidOid;
-		before = invalidations;
 		memset(&remembered, 0, sizeof(remembered));
 		(void) store_execute(&find_quota, values, NULL, receive_found, &remembered);
-		/* What changed while we read is read again next time. */
-		if (invalidations == before)
-			remembered_for = role;
+		remembered_for = role;
+		memo_end(&memo, begun);
 	}
 	*quota = remembered;
 	if (!OidIsValid(quota->role) && superuser_arg(role))
