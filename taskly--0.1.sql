@@ -1760,6 +1760,8 @@ SELECT
 		THEN 'All workers are busy.'
 		WHEN (q.rate IS NOT NULL OR q.rate_per_key IS NOT NULL) AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
 		THEN 'It may have reached its rate.'
+		WHEN w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
+		THEN 'No worker has been free for it: those of other queues, roles or databases may have them all, or a quota is reached.'
 	END AS reason,
 	q.max_running,
 	q.max_running_per_key,

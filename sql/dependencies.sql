@@ -82,7 +82,8 @@ SELECT e AS arguments, pg_temp.error(format('SELECT taskly.submit(''SELECT 1'', 
 FROM unnest(ARRAY[
 	$$depends_on => '{0}'$$,
 	$$depends_on => '{1,NULL}'$$,
-	$$depends_when => 'failed'$$]) e;
+	$$depends_when => 'failed'$$,
+	$$depends_when => 'ended'$$]) e;
 SELECT pg_temp.error('SELECT * FROM taskly.run_graph(0)');
 SELECT pg_temp.error('SELECT * FROM taskly.run_graph(NULL)');
 SELECT * FROM taskly.parent_results();

@@ -83,7 +83,13 @@ arg_depends_on(FunctionCallInfo fcinfo, int depends_on, int depends_when, Depend
 
 	memset(result, 0, sizeof(*result));
 	if (PG_ARGISNULL(depends_on))
+	{
+		if (!needs_success)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s needs %s", "depends_when", "depends_on")));
 		return;
+	}
 	ids = read_ids(PG_GETARG_ARRAYTYPE_P(depends_on), &count);
 	result->rows = palloc0(sizeof(DependencyRow) * Max(count, 1));
 	result->parents = palloc0(sizeof(Parent) * Max(count, 1));

@@ -219,7 +219,8 @@ take_row(const LoadCall *call, LoadRow *row, RealTimeTask *task)
 	memset(task, 0, sizeof(*task));
 	task->wcet_us = worst_duration(call, row);
 	task->mean_us = row->measured.mean_us;
-	task->longest_us = row->measured.longest_us;
+	/* Of runs without a task one has the deadline, and another one was the longest. */
+	task->longest_us = row->measured.task_id == 0 ? 0 : row->measured.longest_us;
 	task->deadline_us = row->measured.task_id == 0 ? row->measured.deadline_us :
 		row->task.deadline != NULL ? interval_to_us(row->task.deadline) : 0;
 	task->may_overlap = row->task.schedule == NULL || row->enqueued > 0 ||
