@@ -24,6 +24,7 @@ static MemoryContext key_context = NULL;
 static uint64 secrets[2];
 static dlist_head idle = DLIST_STATIC_INIT(idle);
 static pairingheap closed_by_rate;
+static pairingheap parked;
 
 static int
 compare_open_at(const pairingheap_node *a, const pairingheap_node *b, void *arg)
@@ -33,6 +34,17 @@ compare_open_at(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 
 	if (x->open_at != y->open_at)
 		return x->open_at < y->open_at ? 1 : -1;
+	return memcmp(&y->id, &x->id, sizeof(KeyId));
+}
+
+static int
+compare_parked_until(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const KeyPlan *x = pairingheap_const_container(KeyPlan, parked_node, a);
+	const KeyPlan *y = pairingheap_const_container(KeyPlan, parked_node, b);
+
+	if (x->parked_until != y->parked_until)
+		return x->parked_until < y->parked_until ? 1 : -1;
 	return memcmp(&y->id, &x->id, sizeof(KeyId));
 }
 
@@ -51,6 +63,8 @@ key_plan_init(MemoryContext parent)
 	dlist_init(&idle);
 	closed_by_rate.ph_compare = compare_open_at;
 	closed_by_rate.ph_root = NULL;
+	parked.ph_compare = compare_parked_until;
+	parked.ph_root = NULL;
 }
 
 /* ------------------------------------------------------------------------
@@ -141,6 +155,30 @@ key_plan_of(QueuePlan *queue, const char *text, int64 task_id, Oid owner,
  * Going
  * ------------------------------------------------------------------------ */
 
+void
+key_plan_park(KeyPlan *key)
+{
+	Assert(!key->is_parked);
+	key->is_parked = true;
+	key->parked_until = key->watermark.due_at;
+	pairingheap_add(&parked, &key->parked_node);
+}
+
+void
+key_plan_unpark(KeyPlan *key)
+{
+	if (key->is_parked)
+		pairingheap_remove(&parked, &key->parked_node);
+	key->is_parked = false;
+}
+
+KeyPlan *
+key_plan_first_parked(void)
+{
+	return pairingheap_is_empty(&parked) ? NULL :
+		pairingheap_container(KeyPlan, parked_node, pairingheap_first(&parked));
+}
+
 static bool
 may_be_forgotten(const KeyPlan *key, TimestampTz now)
 {
@@ -157,8 +195,9 @@ forget(KeyPlan *key)
 		pfree(key->text);
 	if (key->is_idle)
 		dlist_delete(&key->idle_node);
-	if (key->is_wanted || key->is_parked)
+	if (key->is_wanted)
 		dlist_delete(&key->wanted_node);
+	key_plan_unpark(key);
 	if (key->is_rate_closed)
 		pairingheap_remove(&closed_by_rate, &key->open_node);
 	(void) hash_search(keys, &key->id, HASH_REMOVE, NULL);

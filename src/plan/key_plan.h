@@ -46,8 +46,10 @@ typedef struct KeyPlan
 	bool		is_apart;
 	bool		is_read;		/* just now */
 	bool		is_wanted;		/* in the list of those that are to be read on */
-	bool		is_parked;		/* in the list of those that would be, were there space */
+	bool		is_parked;		/* in the heap of those that would be, were there space */
 	dlist_node	wanted_node;
+	TimestampTz parked_until;	/* none of those rows is due before */
+	pairingheap_node parked_node;
 	RunPlace	watermark;		/* when it is apart */
 	RunPlace	last;			/* none in line is behind it */
 
@@ -96,6 +98,11 @@ extern void key_plan_learn(KeyPlan *key, int64 charged_us, int64 used_us);
 /* A key whose rate lets it start again: taken from those that wait; NULL: none by now. */
 extern KeyPlan *key_plan_next_open(TimestampTz now, TimestampTz *next);
 extern void key_plan_clock_was_set(int64 step_us);
+
+/* Into or out of the heap of those that would be read on; the first one: the first to be due. */
+extern void key_plan_park(KeyPlan *key);
+extern void key_plan_unpark(KeyPlan *key);
+extern KeyPlan *key_plan_first_parked(void);
 
 /* It may have nothing left to be remembered for. */
 extern void key_plan_release(KeyPlan *key, TimestampTz now);

@@ -205,7 +205,10 @@ ready_collect(EntryFilter is_meant, const void *arg, int64 *count)
 	return list;
 }
 
-/* Where arrival decides, by places: what goes is found again by these. */
+/*
+ * Where arrival decides, by places: what goes is found again by these. Elsewhere
+ * what is not due yet goes before all that is, however urgent it will be.
+ */
 static int
 compare_worst_first(const void *a, const void *b)
 {
@@ -214,6 +217,8 @@ compare_worst_first(const void *a, const void *b)
 
 	if (ready_is_in_order_of_arrival(x->queue))
 		return place_is_before(ready_place_of(x), ready_place_of(y)) ? 1 : -1;
+	if ((x->due_at > ready.now) != (y->due_at > ready.now))
+		return x->due_at > ready.now ? -1 : 1;
 	return line_compare(x, y);
 }
 
@@ -417,8 +422,7 @@ ready_advance(TimestampTz now)
 		become_due(entry, now);
 	}
 	ready_spill();
-	ready_look_for_wanted();
-	return next;
+	return earlier(next, ready_look_for_wanted());
 }
 
 void

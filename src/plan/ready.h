@@ -125,6 +125,9 @@ extern RunEntry *ready_next_expired(TimestampTz now, TimestampTz *next);
 /* What its row says of a key has changed. */
 extern void ready_key_changed(KeyPlan *key);
 
+/* A task may have room again, or no more. */
+extern void ready_task_changed(TaskPlan *task);
+
 /*
  * Runs of tasks that were left in their table since they might not start are
  * wanted now; all that are, or those of one task, come with the next refill.

@@ -34,11 +34,18 @@ own_share(void)
 	return Max(1, ready.limit / EVICTED_SHARE / Max(1, throttle_count()));
 }
 
+/* What is not due yet does not keep out what may be. */
+static int64
+count_in_own_share(const QueuePlan *queue)
+{
+	return queue->watermark.due_at <= ready.now ? queue->waiting - queue->timers : queue->waiting;
+}
+
 bool
 ready_wants_refill(const QueuePlan *queue)
 {
 	return !ready_is_complete(queue) &&
-		(queue->waiting < own_share() ||
+		(count_in_own_share(queue) < own_share() ||
 		 (ready_has_space() && queue->waiting < ready.limit / 2));
 }
 
@@ -93,19 +100,21 @@ look_for_largest(QueuePlan *queue, void *arg)
 		*largest = queue;
 }
 
-/* The queue that fills most of memory with what may go. */
+/* The queue that fills most of memory with what may go, and is not due if there is much of that. */
 static QueuePlan *
 find_largest(void)
 {
 	QueuePlan  *largest = NULL;
 	HASH_SEQ_STATUS scan;
 	RunEntry   *entry;
+	bool		of_timers = ready_is_full_of_timers();
 
 	throttle_each(begin_count, NULL);
 	hash_seq_init(&scan, ready.entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
-		if (entry->state != ENTRY_DISPATCHED && !ready_is_pinned(entry))
+		if (entry->state != ENTRY_DISPATCHED && !ready_is_pinned(entry) &&
+			(!of_timers || entry->state == ENTRY_TIMER))
 			entry->queue->evictable++;
 	}
 	throttle_each(look_for_largest, &largest);

@@ -36,7 +36,7 @@ ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now)
 	{
 		task->running++;
 		if (task->max_running > 0)
-			line_task_changed(task);
+			ready_task_changed(task);
 	}
 	entry->was_told_again = false;
 	entry->state = ENTRY_DISPATCHED;
@@ -57,12 +57,15 @@ ready_release(RunEntry *entry, int worker, int64 used_us)
 		key_plan_learn(key, entry->charged_us, used_us);
 	}
 	line_end_key_change(key);
+	/* Others of its key may go on, even when it waits again. */
+	if (key != NULL)
+		ready_look_for_left(key);
 	/* Not counted: handed over before its task was known. */
 	if (task == NULL || task->running == 0)
 		return;
 	task->running--;
 	if (task->max_running > 0)
-		line_task_changed(task);
+		ready_task_changed(task);
 }
 
 void

@@ -25,6 +25,7 @@ typedef struct ReadyState
 	int			limit;
 	int64		waiting;		/* entries that are not dispatched */
 	int64		held;			/* entries that wait for their turn */
+	int64		timers;			/* entries that are in no line before an instant */
 	int64		evict_at;		/* with so many there may be something to evict again */
 	TimestampTz now;			/* of the latest turn or arrival */
 } ReadyState;
@@ -43,6 +44,13 @@ static inline bool
 ready_has_space(void)
 {
 	return ready.waiting < ready.limit - ready.limit / EVICTED_SHARE;
+}
+
+/* Is most of it of what is not due? Then that goes first. */
+static inline bool
+ready_is_full_of_timers(void)
+{
+	return ready.timers >= ready.limit / 2;
 }
 
 /* A key, or task, with fewer runs in memory is refilled: less than half of what it may have there. */
@@ -158,8 +166,8 @@ extern void ready_task_has_left(TaskPlan *task);
 /* A key may have room, or few runs in memory: is it to be refilled? */
 extern void ready_look_for_left(KeyPlan *key);
 
-/* In each turn: which keys and tasks have space in memory now? */
-extern void ready_look_for_wanted(void);
+/* In each turn: which keys and tasks have space in memory now? Returns when one more may have. */
+extern TimestampTz ready_look_for_wanted(void);
 
 /* Rows behind a place are to be read again. */
 extern void ready_lower_keys(QueuePlan *queue, RunPlace place);

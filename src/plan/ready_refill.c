@@ -16,9 +16,10 @@
 
 /* So many runs of a key are read at once. */
 #define KEY_REFILL	1024
+/* And so many of those that wait for space are looked at. */
+#define UNPARKED_AT_ONCE	256
 
 static dlist_head wanted_keys = DLIST_STATIC_INIT(wanted_keys);
-static dlist_head parked_keys = DLIST_STATIC_INIT(parked_keys);
 static dlist_head left_tasks = DLIST_STATIC_INIT(left_tasks);
 static bool wants_tasks = false;	/* some of them */
 
@@ -26,7 +27,6 @@ void
 ready_refill_init(void)
 {
 	dlist_init(&wanted_keys);
-	dlist_init(&parked_keys);
 	dlist_init(&left_tasks);
 	wants_tasks = false;
 }
@@ -54,37 +54,57 @@ wants_refill(KeyPlan *key)
 	if (key->is_apart && comes_with_queue(key))
 		key->is_apart = false;
 	return key_plan_has_left(key) && key_plan_has_room(key, false) &&
-		!key->queue->settings.is_paused && key->waiting < ready_low();
+		!key->queue->settings.is_paused;
+}
+
+/* Each start of one that is open looks for more. */
+static bool
+has_open_flow(KeyPlan *key)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &key->flows)
+	{
+		if (dlist_container(ReadyFlow, key_node, iter.cur)->is_open)
+			return true;
+	}
+	return false;
 }
 
 /*
  * Without space a key has none but its first runs read, and nothing is evicted for
- * them: the keys of what was would want the same at once.
+ * them: the keys of what was would want the same at once. Those in memory that are
+ * not due, or whose task waits, do not keep out what may start.
  */
 static bool
-has_space_for(const KeyPlan *key)
+has_space_for(KeyPlan *key)
 {
-	return ready_has_space() ||
-		(key->waiting == 0 && key->watermark.due_at <= ready.now && ready.waiting < ready.limit);
+	if (ready_has_space() && key->waiting < ready_low())
+		return true;
+	/* Beyond its share they would be left again at once. */
+	return key->watermark.due_at <= ready.now && !has_open_flow(key) &&
+		key->waiting < ready.limit / WAITING_SHARE &&
+		(ready.waiting < ready.limit || ready_is_full_of_timers());
 }
 
-/* Into the list of those that are read next, or of those that wait for space. */
+/* Into the list of those that are read next, or to those that wait for space, or until they are due. */
 static void
 list_key(KeyPlan *key)
 {
-	bool		is_next = has_space_for(key);
-
-	if (key->is_parked)
-		dlist_delete(&key->wanted_node);
-	dlist_push_tail(is_next ? &wanted_keys : &parked_keys, &key->wanted_node);
-	key->is_wanted = is_next;
-	key->is_parked = !is_next;
+	key->is_wanted = has_space_for(key);
+	if (key->is_wanted)
+		dlist_push_tail(&wanted_keys, &key->wanted_node);
+	else if (!has_open_flow(key))
+		key_plan_park(key);
 }
 
 void
 ready_look_for_left(KeyPlan *key)
 {
-	if (!key->is_wanted && !key->is_read && wants_refill(key))
+	if (key->is_wanted || key->is_read)
+		return;
+	key_plan_unpark(key);
+	if (wants_refill(key))
 		list_key(key);
 }
 
@@ -104,17 +124,19 @@ ready_key_wanting_refill(void)
 	return NULL;
 }
 
-/* There is space for those that wait for it. */
-static void
+/* There is space for those that wait for it. Returns when the next one is due. */
+static TimestampTz
 unpark_keys(void)
 {
-	while (ready_has_space() && !dlist_is_empty(&parked_keys))
-	{
-		KeyPlan    *key = dlist_container(KeyPlan, wanted_node, dlist_pop_head_node(&parked_keys));
+	KeyPlan    *key = key_plan_first_parked();
 
-		key->is_parked = false;
+	for (int i = 0; i < UNPARKED_AT_ONCE && key != NULL &&
+		 (has_space_for(key) || has_open_flow(key)); i++)
+	{
 		ready_look_for_left(key);
+		key = key_plan_first_parked();
 	}
+	return key != NULL && key->parked_until > ready.now ? key->parked_until : DT_NOEND;
 }
 
 bool
@@ -159,6 +181,21 @@ ready_task_has_left(TaskPlan *task)
 	dlist_push_tail(&left_tasks, &task->left_node);
 }
 
+void
+ready_task_changed(TaskPlan *task)
+{
+	dlist_iter	iter;
+
+	line_task_changed(task);
+	dlist_foreach(iter, &task->flows)
+	{
+		KeyPlan    *key = dlist_container(ReadyFlow, task_node, iter.cur)->id.key;
+
+		if (ready_has_key(key))
+			ready_look_for_left(key);
+	}
+}
+
 static int64
 count_ready(TaskPlan *task)
 {
@@ -172,7 +209,7 @@ count_ready(TaskPlan *task)
 
 /* Those of keys that wait do not count. */
 static bool
-has_open_flow(TaskPlan *task)
+has_open_flow_of(TaskPlan *task)
 {
 	dlist_iter	iter;
 
@@ -198,21 +235,22 @@ static bool
 is_wanted(TaskPlan *task)
 {
 	return !task->is_paused && may_have_more(task) && dlist_is_empty(&task->held) &&
-		(!has_open_flow(task) || (ready_has_space() && count_ready(task) < ready_low()));
+		(!has_open_flow_of(task) || (ready_has_space() && count_ready(task) < ready_low()));
 }
 
-void
+TimestampTz
 ready_look_for_wanted(void)
 {
+	TimestampTz next = unpark_keys();
 	dlist_iter	iter;
 
-	unpark_keys();
 	wants_tasks = false;
 	dlist_foreach(iter, &left_tasks)
 	{
 		if (is_wanted(dlist_container(TaskPlan, left_node, iter.cur)))
 			wants_tasks = true;
 	}
+	return next;
 }
 
 bool

@@ -62,12 +62,16 @@ void
 ready_timer_add(RunEntry *entry)
 {
 	pairingheap_add(&timers, &entry->order_node);
+	entry->queue->timers++;
+	ready.timers++;
 }
 
 void
 ready_timer_remove(RunEntry *entry)
 {
 	pairingheap_remove(&timers, &entry->order_node);
+	entry->queue->timers--;
+	ready.timers--;
 }
 
 RunEntry *

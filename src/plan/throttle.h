@@ -25,6 +25,7 @@ typedef struct QueuePlan
 	int			running;		/* dispatched and not yet ended */
 	int64		waiting;		/* in memory */
 	int64		ready;			/* due, of them */
+	int64		timers;			/* in no line before an instant, of them */
 	int64		evictable;		/* counted when memory is full */
 
 	/* A worker runs one at a time of those that it holds: how many run at once. */

@@ -325,7 +325,7 @@ read_task(int64 task_id)
 		return;
 	}
 	plan = remember_task(&task);
-	line_task_changed(plan);
+	ready_task_changed(plan);
 	leader_task_changed(&task, reading_at);
 }
 

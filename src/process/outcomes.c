@@ -93,7 +93,7 @@ count_attempt(const Outcome *outcome, bool is_final)
 
 	if (plan != NULL && task_plan_count(plan, &attempt))
 	{
-		line_task_changed(plan);
+		ready_task_changed(plan);
 		leader_pause_task(plan->task_id);
 	}
 	if (plan != NULL && is_final)

@@ -551,7 +551,7 @@ set_task(int task, bool is_paused)
 {
 	TaskFacts	facts = {.task_id = task, .is_paused = is_paused, .max_running = task == 2 ? 3 : 0};
 
-	line_task_changed(task_plan_set(&facts));
+	ready_task_changed(task_plan_set(&facts));
 }
 
 static void
@@ -678,17 +678,19 @@ happen(void)
 	}
 }
 
-/* In the end every run that was not cancelled is dispatched, once. */
+/* One of those that do not wait for a date: a failed run of its key may hold it up. */
+static bool
+is_due(const ModelRun *m)
+{
+	return m->exists && m->run.wake_at <= now && m->run.due_at <= now && m->queue != 5;
+}
+
+/* What an idle scheduler does, turn by turn, until nothing is left to do. */
 static void
-drain(void)
+work_off(void)
 {
 	int			dispatched;
 
-	for (int task = 1; task <= TASKS; task++)
-		set_task(task, false);
-	key_plan_begin_reload();
-	key_plan_end_reload(ready_key_changed, now);
-	now += USECS_PER_HOUR;
 	do
 	{
 		dispatched = 0;
@@ -709,6 +711,50 @@ drain(void)
 			ready_remove(ready_find(id));
 		}
 	} while (dispatched > 0 || ready_wants_left() || ready_has_key_wanting_refill());
+}
+
+/* Runs of another day fill memory, and more of them the table. */
+static void
+arrive_for_tomorrow(void)
+{
+	int			count = tap_random(4) * limit;
+
+	for (int i = 0; i < count && made < MAX_RUNS; i++)
+	{
+		ModelRun   *m = &model[made + 1];
+
+		made++;
+		memset(m, 0, sizeof(*m));
+		m->exists = true;
+		m->queue = 1 + tap_random(QUEUES);
+		m->run.run_id = made;
+		m->run.task_id = tap_random(TASKS + 1);
+		m->run.due_at = m->run.wake_at = now + USECS_PER_DAY + tap_random(60) * 1000;
+		m->run.deadline_at = DT_NOEND;
+		m->run.key = tap_random(3) ? key_names[tap_random(KEYS)] : NULL;
+		m->run.owner = 10;
+		put(m);
+	}
+}
+
+/* In the end every run that was not cancelled is dispatched, once: all that are due, then the others. */
+static void
+drain(void)
+{
+	for (int task = 1; task <= TASKS; task++)
+		set_task(task, false);
+	key_plan_begin_reload();
+	key_plan_end_reload(ready_key_changed, now);
+	arrive_for_tomorrow();
+	for (int step = 0; step < 4; step++)
+	{
+		work_off();
+		for (int id = 1; id <= made; id++)
+			CHECK(!is_due(&model[id]), "run %d is due, and is not dispatched while memory has others", id);
+		now += 10000;
+	}
+	now += 2 * USECS_PER_DAY;
+	work_off();
 	for (int id = 1; id <= made; id++)
 		CHECK(!model[id].exists, "run %d was never dispatched", id);
 	CHECK(ready_count() == 0, "something is left in memory");
@@ -803,7 +849,7 @@ pause(int64 task_id, bool is_paused)
 {
 	TaskFacts	facts = {.task_id = task_id, .is_serial = true, .is_paused = is_paused};
 
-	line_task_changed(task_plan_set(&facts));
+	ready_task_changed(task_plan_set(&facts));
 }
 
 /* Where arrival decides: as runs become known, or due. */
