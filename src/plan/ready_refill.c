@@ -87,14 +87,17 @@ has_space_for(KeyPlan *key)
 		(ready.waiting < ready.limit || ready_is_full_of_timers());
 }
 
-/* Into the list of those that are read next, or to those that wait for space, or until they are due. */
+/*
+ * Into the list of those that are read next, or to those that wait for space, or
+ * until they are due; one with its share in memory is looked at as these go.
+ */
 static void
 list_key(KeyPlan *key)
 {
 	key->is_wanted = has_space_for(key);
 	if (key->is_wanted)
 		dlist_push_tail(&wanted_keys, &key->wanted_node);
-	else if (!has_open_flow(key))
+	else if (!has_open_flow(key) && key->waiting < ready.limit / WAITING_SHARE)
 		key_plan_park(key);
 }
 
