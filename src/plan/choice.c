@@ -21,7 +21,8 @@
 /* Runs shorter than this may be put several ahead, up to so much work. */
 #define SHORT_RUN_US		1000
 #define WORK_AHEAD_US		8000
-#define MAX_AHEAD			800
+/* What a run takes beside its own duration, at least. */
+#define HANDLING_US			10
 /* Of runs that nothing is known of, so many: one that is slow gives them up. */
 #define MAX_UNKNOWN_AHEAD	64
 /* A run that takes longer gives up what waits behind it. */
@@ -120,7 +121,7 @@ limit_ahead(const RunEntry *entry, int64 expected_us)
 		return has_deadlines(entry->queue) ? 1 : MAX_UNKNOWN_AHEAD;
 	if (expected_us >= SHORT_RUN_US)
 		return 1;
-	return Min(MAX_AHEAD, WORK_AHEAD_US / expected_us);
+	return Min(CHOICE_MAX_AHEAD, WORK_AHEAD_US / (expected_us + HANDLING_US));
 }
 
 bool
@@ -151,7 +152,7 @@ choice_next(const WorkerLoad *worker, Choice *choice)
 	if (worker->count == 0 || !OidIsValid(worker->role))
 		return true;
 	return !worker->holds_slow_run && !choice->blocks_worker &&
-		worker->count < limit_ahead(entry, expected_us);
+		worker->count - worker->done < limit_ahead(entry, expected_us);
 }
 
 /* The supervisor runs all that it holds at once. */

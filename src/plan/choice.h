@@ -20,6 +20,9 @@
 #include "plan/ready.h"
 #include "plan/task_plan.h"
 
+/* So many runs may a worker have before it, however short they are. */
+#define CHOICE_MAX_AHEAD	512
+
 /* A worker, and what it has in its hands. */
 typedef struct WorkerLoad
 {
@@ -28,7 +31,8 @@ typedef struct WorkerLoad
 	bool		is_ready;		/* attached */
 	bool		is_retiring;
 	bool		holds_slow_run; /* nothing may be put behind it */
-	int			count;			/* runs handed to it and not yet ended */
+	int			count;			/* runs handed to it of which it has not reported the end */
+	int			done;			/* of these, ended */
 	int64		average_us;		/* of its runs without a task; 0: not known */
 	TimestampTz started_at;
 } WorkerLoad;

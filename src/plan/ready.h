@@ -162,9 +162,12 @@ extern void ready_postpone(RunEntry *entry, TimestampTz until, TimestampTz now);
 
 /* --- refilling ------------------------------------------------------ */
 
-/* Does memory have room for more of this queue, and the table perhaps more? */
+/*
+ * Does memory have room for more of this queue, and the table perhaps more? So
+ * many are read of each, where several want more.
+ */
 extern bool ready_wants_refill(const QueuePlan *queue);
-extern int	ready_refill_size(void);
+extern int	ready_refill_size(int queues);
 
 /*
  * Around a reading of a queue's rows from its watermark on, up to the last row

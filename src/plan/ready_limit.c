@@ -50,9 +50,9 @@ ready_wants_refill(const QueuePlan *queue)
 }
 
 int
-ready_refill_size(void)
+ready_refill_size(int queues)
 {
-	return Max(ready.limit / REFILL_SHARE, 25);
+	return Max(Min(REFILL_AT_ONCE, ready.limit / REFILL_SHARE) / queues, LEAST_REFILL);
 }
 
 /* Nothing that is read from now on is left out as beyond the watermark. */

@@ -16,6 +16,9 @@
 /* Of memory, what the limit evicts at once, and what a refill reads at once. */
 #define EVICTED_SHARE	4
 #define REFILL_SHARE	4
+/* But no more than is read within some milliseconds. */
+#define REFILL_AT_ONCE	1024
+#define LEAST_REFILL	25
 /* What runs that may not start may have together; those that wait for a turn, too. */
 #define WAITING_SHARE	8
 

@@ -84,16 +84,19 @@ takes_runs(int slot)
 	const PoolWorker *worker = pool_worker(slot);
 
 	return worker != NULL && worker->load.is_ready && !worker->load.is_retiring &&
-		!slot_is_retiring(slot) && slot_state(slot) == SLOT_READY;
+		!slot_is_retiring(slot) && slot_state(slot) == SLOT_READY &&
+		slot_assigned(slot) + CHOICE_MAX_AHEAD <= SLOT_ASSIGNMENTS;
 }
 
-/* Nothing goes behind a run that has turned out slow. */
+/* How far a worker is; nothing goes behind a run that has turned out slow. */
 static void
-look_for_slow_run(int slot, TimestampTz now)
+look_at_worker(int slot, TimestampTz now)
 {
 	WorkerLoad *load = &pool_worker(slot)->load;
 	Activity	activity;
 
+	/* An earlier scheduler may have left outcomes in its ring. */
+	load->done = Min(slot_done(slot), load->count);
 	if (load->count > 0 && activity_get(slot, &activity) &&
 		choice_slow_at(activity.started_at) <= now)
 		load->holds_slow_run = true;
@@ -118,7 +121,7 @@ serve_workers(TimestampTz now)
 	{
 		loads[i] = takes_runs(i) ? &pool_worker(i)->load : NULL;
 		if (loads[i] != NULL)
-			look_for_slow_run(i, now);
+			look_at_worker(i, now);
 	}
 	choice_hand_out(loads, taskly_max_workers, hand_over, &round, now);
 	for (int i = 0; i < taskly_max_workers; i++)

@@ -40,6 +40,8 @@
 #include "store/task_timetable.h"
 
 #define NEWS_AT_ONCE	512
+/* Ids of runs that are looked up in one reading: others are not to wait for long. */
+#define RUNS_AT_ONCE	2048
 /* Keys whose runs are read on in one reading. */
 #define KEYS_AT_ONCE	256
 /* A task's period is asked for by queues of one algorithm only. */
@@ -52,7 +54,7 @@ typedef struct Wanted
 	bool		all_runs;
 	bool		dependencies;	/* all that wait for others */
 	bool		settings;
-	List	   *news;			/* of News: runs and tasks */
+	List	   *news;			/* of News: runs and tasks, in the order in which they came */
 } Wanted;
 
 static Wanted wanted;
@@ -522,14 +524,41 @@ receive_news(const RunRow *row, void *arg)
 }
 
 static void
-read_runs(const News *news)
+read_runs(int64 first, int64 count)
 {
-	Reading		reading = {news->id, 0};
+	Reading		reading = {first, 0};
 
-	run_store_read(news->id, news->count, receive_news, &reading);
-	forget_runs(reading.next, news->id + news->count - reading.next);
-	if (reading.found < news->count)
-		dependencies_runs_gone(news->id, news->count);
+	run_store_read(first, count, receive_news, &reading);
+	forget_runs(reading.next, first + count - reading.next);
+	if (reading.found < count)
+		dependencies_runs_gone(first, count);
+}
+
+/* The rest of a large range, and of very many, comes with the next reading. */
+static void
+read_news(List **list)
+{
+	int64		room = RUNS_AT_ONCE;
+	int			done = 0;
+
+	while (done < list_length(*list) && room > 0)
+	{
+		News	   *news = list_nth(*list, done);
+		int64		count = Min(news->count, room);
+
+		if (news->kind == NEWS_TASK)
+			read_task(news->id);
+		else
+			read_runs(news->id, count);
+		room -= count;
+		news->id += count;
+		news->count -= count;
+		if (news->count > 0)
+			break;
+		pfree(news);
+		done++;
+	}
+	*list = list_delete_first_n(*list, done);
 }
 
 static void
@@ -550,7 +579,7 @@ static void
 refill_queue(QueuePlan *queue, void *arg)
 {
 	RunPlace	last_read = queue->watermark;
-	int			limit = ready_refill_size();
+	int			limit = *(int *) arg;
 	int			count;
 
 	if (!ready_wants_refill(queue))
@@ -596,27 +625,41 @@ read_blockers(QueuePlan *queue, void *arg)
 }
 
 static void
-look_for_refill(QueuePlan *queue, void *arg)
+count_refill(QueuePlan *queue, void *arg)
 {
 	if (ready_wants_refill(queue))
-		*(bool *) arg = true;
+		(*(int *) arg)++;
 }
 
-static bool
-wants_refill(void)
+/* Queues of which memory has too few runs. */
+static int
+count_refills(void)
 {
-	bool		result = false;
+	int			result = 0;
 
 	if (is_at_home)
-		throttle_each(look_for_refill, &result);
+		throttle_each(count_refill, &result);
 	return result;
+}
+
+/* They share what is read at once. */
+static void
+refill_queues(void)
+{
+	int			wanting = count_refills();
+	int			limit;
+
+	if (wanting == 0)
+		return;
+	limit = ready_refill_size(wanting);
+	throttle_each(refill_queue, &limit);
 }
 
 bool
 intake_wants_anything(void)
 {
 	return wanted.everything || wanted.all_runs || wanted.settings || wanted.news != NIL ||
-		(is_at_home && (ready_wants_left() || ready_has_key_wanting_refill())) || wants_refill();
+		(is_at_home && (ready_wants_left() || ready_has_key_wanting_refill())) || count_refills() > 0;
 }
 
 bool
@@ -652,8 +695,6 @@ read_everything(void)
 static void
 read_wanted(Wanted *now_wanted)
 {
-	ListCell   *cell;
-
 	if (now_wanted->everything)
 		read_everything();
 	else if (now_wanted->settings)
@@ -662,22 +703,14 @@ read_wanted(Wanted *now_wanted)
 		read_all_runs();
 	if (now_wanted->dependencies && !now_wanted->everything)
 		read_dependencies();
-	foreach(cell, now_wanted->news)
-	{
-		const News *news = lfirst(cell);
-
-		if (news->kind == NEWS_TASK)
-			read_task(news->id);
-		else
-			read_runs(news);
-	}
+	read_news(&wanted.news);
 	if (!is_at_home)
 		return;
 	if (wants_blockers)
 		throttle_each(read_blockers, NULL);
 	wants_blockers = false;
 	ready_read_left_tasks();
-	throttle_each(refill_queue, NULL);
+	refill_queues();
 	refill_keys();
 }
 
@@ -693,6 +726,7 @@ intake_read(TimestampTz now)
 	now_wanted = wanted;
 
 	memset(&wanted, 0, sizeof(wanted));
+	wanted.news = now_wanted.news;
 	reading_at = now;
 	txn_begin("taskly: read");
 	if (now_wanted.everything && !catalog_has_extension())
@@ -700,7 +734,6 @@ intake_read(TimestampTz now)
 	else
 		read_wanted(&now_wanted);
 	txn_commit();
-	MemoryContextReset(wanted_context);
 }
 
 void

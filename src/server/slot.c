@@ -335,6 +335,12 @@ slot_has_outcome(int slot)
 	return ring_used(&slots[slot].outcome_head, &slots[slot].outcome_tail) > 0;
 }
 
+int
+slot_done(int slot)
+{
+	return ring_used(&slots[slot].outcome_head, &slots[slot].outcome_done);
+}
+
 /* For either side: the tail moves forward only. */
 static void
 report_up_to(WorkerSlot *s, uint64 done)

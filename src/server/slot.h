@@ -113,6 +113,9 @@ extern bool slot_take_back(int slot, Assignment *assignment);
 extern bool slot_take_outcome(int slot, Outcome *outcome);
 extern bool slot_has_outcome(int slot);
 
+/* Outcomes that were not taken, be they reported or not. */
+extern int	slot_done(int slot);
+
 /*
  * What a worker has done and not reported, behind a run that takes long: may be
  * reported for it, up to done, once WAL is flushed up to durable_at.

@@ -224,13 +224,13 @@ test_ahead(void)
 {
 	WorkerLoad	worker = make_worker(ALICE);
 
-	ok(given_ahead(TASK_TINY, 0) == 800, "of tiny runs, hundreds are put ahead");
-	ok(given_ahead(TASK_SHORT, 0) == 80, "of short ones, a few milliseconds of work");
+	ok(given_ahead(TASK_TINY, 0) == CHOICE_MAX_AHEAD, "of tiny runs, hundreds are put ahead");
+	ok(given_ahead(TASK_SHORT, 0) == 72, "of short ones, a few milliseconds of work");
 	ok(given_ahead(TASK_UNKNOWN, 0) == 64, "of those that nothing is known of, some");
 	ok(given_ahead(TASK_SLOW, 0) == 1, "of slow ones, one");
 	ok(given_ahead(TASK_TINY, TASK_SLOW) == 0, "behind a slow one goes nothing");
 	ok(given_ahead(TASK_SLOW, TASK_TINY) == 0, "a slow one goes behind nothing");
-	ok(given_ahead(TASK_SHORT, TASK_UNKNOWN) == 79, "behind one that nothing is known of goes more");
+	ok(given_ahead(TASK_SHORT, TASK_UNKNOWN) == 71, "behind one that nothing is known of goes more");
 	begin_scene();
 	set_queue(1, QUEUE_EDF, 0, 0, false);
 	set_queue(2, QUEUE_RATE_MONOTONIC, 0, 0, false);
@@ -247,7 +247,7 @@ test_ahead(void)
 	ok(!worker.holds_slow_run, "an empty worker holds nothing slow");
 	worker.average_us = 999;
 	put(1, 0, ALICE, 10);
-	ok(hand_out(&worker, 1) == 8, "a millisecond is slow, less is not");
+	ok(hand_out(&worker, 1) == 7, "a millisecond is slow, less is not");
 	worker.holds_slow_run = true;
 	choice_release(&worker, ready_find(handed[0]), 0);
 	ready_remove(ready_find(handed[0]));

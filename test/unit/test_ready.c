@@ -608,14 +608,14 @@ refill(int queue_id)
 		int			id;
 
 		ready_begin_refill(queue);
-		while (count < ready_refill_size() &&
+		while (count < ready_refill_size(1) &&
 			   (id = next_in_table(queue_id, NULL, last_read)) != 0)
 		{
 			last_read = place_of(&model[id]);
 			count++;
 			put(&model[id]);
 		}
-		ready_end_refill(queue, last_read, count < ready_refill_size());
+		ready_end_refill(queue, last_read, count < ready_refill_size(1));
 	}
 }
 
