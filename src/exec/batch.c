@@ -282,7 +282,7 @@ static void
 run_alone(BatchedRun *batched, OutcomeReceiver receive)
 {
 	executor_run(&batched->assignment, &batched->outcome);
-	receive(&batched->outcome);
+	receive(&batched->assignment, &batched->outcome);
 }
 
 static void
@@ -293,7 +293,7 @@ report(BatchedRun *batched, OutcomeReceiver receive)
 	/* A cancel that came too late for this attempt is in time for the next one. */
 	if (batched->has_late_cancel && batched->outcome.kind == OUTCOME_LOOK_AGAIN)
 		running_end_unstarted(&batched->run, STEP_CANCEL);
-	receive(&batched->outcome);
+	receive(&batched->assignment, &batched->outcome);
 }
 
 void

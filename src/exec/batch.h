@@ -11,7 +11,7 @@
 #include "taskly.h"
 #include "server/slot.h"
 
-typedef void (*OutcomeReceiver) (const Outcome *outcome);
+typedef void (*OutcomeReceiver) (const Assignment *assignment, const Outcome *outcome);
 
 /* Once, after executor_init(). */
 extern void batch_init(int slot);

@@ -30,6 +30,7 @@
 #include "exec/autocommit.h"
 #include "exec/command.h"
 #include "exec/executor.h"
+#include "exec/key_stop.h"
 #include "exec/running.h"
 #include "exec/session.h"
 #include "server/activity.h"
@@ -527,6 +528,12 @@ executor_run(const Assignment *assignment, Outcome *outcome)
 	NextStep	step;
 
 	running_init(&run, assignment, outcome);
+	if (key_stop_holds(assignment))
+	{
+		outcome->kind = OUTCOME_AGAIN;
+		MemoryContextSwitchTo(old_context);
+		return;
+	}
 	do
 	{
 		begin_try(&run);

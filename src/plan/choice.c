@@ -37,18 +37,37 @@
  * Which run next
  * ------------------------------------------------------------------------ */
 
+/* The worker whose runs others of their key may follow now. */
+static inline int
+leader_among(const WorkerLoad *worker)
+{
+	return worker->may_follow ? worker->index : NO_WORKER;
+}
+
 /* May a run of this line start, with this worker? */
 static inline bool
-line_is_open_for(const ReadyLine *line, int worker)
+line_is_open_for(const ReadyLine *line, const WorkerLoad *worker)
 {
-	return !ready_line_is_empty(line) && throttle_has_room(line->queue, worker);
+	return !ready_line_is_empty(line, leader_among(worker)) &&
+		throttle_has_room(line->queue, worker->index);
 }
 
 /* With a worker that holds none of its queue's yet? */
 static inline bool
 line_is_open(const ReadyLine *line)
 {
-	return line_is_open_for(line, NO_WORKER);
+	return !ready_line_is_empty(line, NO_WORKER) && throttle_has_room(line->queue, NO_WORKER);
+}
+
+/* Not kept back is who may start some, be it with others only. */
+static bool
+takes_part(ReadyLine *line, const WorkerLoad *worker)
+{
+	bool		is_open = line_is_open_for(line, worker);
+
+	(void) line_take_part(line, is_open || (line->following > 0 &&
+											throttle_has_room(line->queue, worker->index)));
+	return is_open;
 }
 
 /* Who has had less of the workers' time, by weight; of those with as much, who waits longer. */
@@ -65,9 +84,9 @@ goes_before(const ReadyLine *a, const ReadyLine *b)
  * supervisor. NULL: nothing may start.
  */
 static ReadyLine *
-pick_line(Oid role, int worker)
+pick_line(const WorkerLoad *worker)
 {
-	bool		is_shell = !OidIsValid(role);
+	bool		is_shell = !OidIsValid(worker->role);
 	ReadyLine  *best = NULL;
 	dlist_iter	iter;
 
@@ -75,8 +94,8 @@ pick_line(Oid role, int worker)
 	{
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
 
-		if (line->is_shell != is_shell || (!is_shell && line->owner != role) ||
-			!line_take_part(line, line_is_open_for(line, worker)) ||
+		if (line->is_shell != is_shell || (!is_shell && line->owner != worker->role) ||
+			!takes_part(line, worker) ||
 			(is_shell && role_plan_room(line->owner) == 0))
 			continue;
 		if (best == NULL || goes_before(line, best))
@@ -134,11 +153,11 @@ choice_next(const WorkerLoad *worker, Choice *choice)
 	/* A role that has its share of workers busy goes on with those only. */
 	if (OidIsValid(worker->role) && worker->count == 0 && role_plan_room(worker->role) == 0)
 		return false;
-	line = pick_line(worker->role, worker->index);
+	line = pick_line(worker);
 	if (line == NULL)
 		return false;
 	choice->line = line;
-	choice->entry = entry = ready_line_first(line);
+	choice->entry = entry = ready_line_first(line, leader_among(worker));
 	choice->plan = plan_of(entry);
 	if (entry->task_id == 0)
 		expected_us = worker->average_us;
@@ -163,6 +182,25 @@ count_in_hand(WorkerLoad *worker, Oid owner)
 		role_plan_start(owner);
 }
 
+/* Keys whose runs only this worker can go on with. */
+static void
+hold_key(WorkerLoad *worker, KeyPlan *key)
+{
+	if (key == NULL || key->running != 1 || !key_plan_is_serial(key))
+		return;
+	key->is_held = true;
+	worker->keys++;
+}
+
+static void
+drop_key(WorkerLoad *worker, KeyPlan *key)
+{
+	if (key == NULL || key->running != 1 || !key->is_held)
+		return;
+	key->is_held = false;
+	worker->keys--;
+}
+
 void
 choice_take(WorkerLoad *worker, const Choice *choice, TimestampTz now)
 {
@@ -170,6 +208,7 @@ choice_take(WorkerLoad *worker, const Choice *choice, TimestampTz now)
 
 	choice->line->last_pick = ++picks;
 	ready_take(choice->entry, worker->index, choice->expected_us, now);
+	hold_key(worker, choice->entry->key);
 	count_in_hand(worker, choice->entry->owner);
 	if (choice->blocks_worker)
 		worker->holds_slow_run = true;
@@ -182,57 +221,108 @@ choice_adopt(WorkerLoad *worker, RunEntry *entry, TimestampTz now)
 
 	ready_seize_turn(entry);
 	ready_take(entry, worker->index, plan ? plan->average_us : 0, now);
+	hold_key(worker, entry->key);
 	count_in_hand(worker, entry->owner);
 }
 
 void
 choice_release(WorkerLoad *worker, RunEntry *entry, int64 used_us)
 {
+	drop_key(worker, entry->key);
 	if (--worker->count == 0)
+	{
 		worker->holds_slow_run = false;
+		/* A limit that was changed meanwhile may have confused us. */
+		worker->keys = 0;
+	}
 	if (worker->count == 0 || !OidIsValid(worker->role))
 		role_plan_end(entry->owner);
 	ready_release(entry, worker->index, used_us);
 }
 
-/* One run for each worker that can take one; false: none could. */
+typedef struct HandingOut
+{
+	WorkerLoad *const *workers;
+	int			count;
+	HandOver	hand_over;
+	void	   *arg;
+	TimestampTz now;
+} HandingOut;
+
+/* One run for each worker that can take one, the idle ones only or all; false: none could. */
 static bool
-hand_out_once(WorkerLoad *const *workers, int count, HandOver hand_over, void *arg,
-			  TimestampTz now)
+hand_out_once(const HandingOut *round, bool to_idle)
 {
 	bool		progress = false;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < round->count; i++)
 	{
+		WorkerLoad *worker = round->workers[i];
 		Choice		choice;
 
-		if (workers[i] == NULL || !choice_next(workers[i], &choice))
+		if (worker == NULL || (to_idle && worker->count > 0) || !choice_next(worker, &choice))
 			continue;
-		choice_take(workers[i], &choice, now);
-		hand_over(i, &choice, arg);
+		choice_take(worker, &choice, round->now);
+		round->hand_over(i, &choice, round->arg);
 		progress = true;
 	}
 	return progress;
+}
+
+static bool
+has_idle_mate(const HandingOut *round, const WorkerLoad *worker)
+{
+	for (int i = 0; i < round->count; i++)
+	{
+		const WorkerLoad *mate = round->workers[i];
+
+		if (mate != NULL && mate->count == 0 && mate->role == worker->role)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who has several keys to itself, while another worker has nothing to do, gets no
+ * more of their runs: it comes to their end, and they are shared out again.
+ */
+static void
+choose_leaders(const HandingOut *round)
+{
+	for (int i = 0; i < round->count; i++)
+	{
+		WorkerLoad *worker = round->workers[i];
+
+		if (worker != NULL)
+			worker->may_follow = worker->keys == 1 ||
+				(worker->keys > 1 && !has_idle_mate(round, worker));
+	}
 }
 
 void
 choice_hand_out(WorkerLoad *const *workers, int count, HandOver hand_over, void *arg,
 				TimestampTz now)
 {
-	while (hand_out_once(workers, count, hand_over, arg, now))
+	HandingOut	round = {workers, count, hand_over, arg, now};
+
+	(void) hand_out_once(&round, true);
+	choose_leaders(&round);
+	while (hand_out_once(&round, false))
 		;
 }
 
 bool
 choice_has_more(const WorkerLoad *worker)
 {
-	return pick_line(worker->role, worker->index) != NULL;
+	return pick_line(worker) != NULL;
 }
 
 bool
 choice_has_shell_run(void)
 {
-	return pick_line(InvalidOid, NO_WORKER) != NULL;
+	WorkerLoad	supervisor = {.index = NO_WORKER};
+
+	return pick_line(&supervisor) != NULL;
 }
 
 TimestampTz
@@ -261,7 +351,7 @@ backlog_of(Oid role, int64 *work_us)
 
 		if (line->is_shell || line->owner != role || !line_is_open(line))
 			continue;
-		plan = plan_of(ready_line_first(line));
+		plan = plan_of(ready_line_first(line, NO_WORKER));
 		expected_us = plan && plan->average_us ? plan->average_us : UNKNOWN_DURATION_US;
 		count += line->startable;
 		*work_us += line->startable * expected_us;

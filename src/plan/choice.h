@@ -33,6 +33,8 @@ typedef struct WorkerLoad
 	bool		holds_slow_run; /* nothing may be put behind it */
 	int			count;			/* runs handed to it of which it has not reported the end */
 	int			done;			/* of these, ended */
+	int			keys;			/* of these runs, with runs that go one after another */
+	bool		may_follow;		/* runs of these keys may be put behind */
 	int64		average_us;		/* of its runs without a task; 0: not known */
 	TimestampTz started_at;
 } WorkerLoad;

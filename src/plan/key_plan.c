@@ -330,32 +330,70 @@ is_its_turn(const KeyPlan *key, bool is_blocker)
 	return is_blocker || (key->blockers == 0 && key->blocked_by == 0);
 }
 
+static int
+limit_of(const KeyPlan *key)
+{
+	const QueueSettings *settings = &key->queue->settings;
+
+	/* What runs without a key count under is no key. */
+	if (key->text == NULL)
+		return 0;
+	return settings->block_key_on_failure ? 1 : settings->max_running_per_key;
+}
+
 int64
 key_plan_room(const KeyPlan *key)
 {
-	const QueueSettings *settings = &key->queue->settings;
-	int			limit = settings->max_running_per_key;
+	int			limit = limit_of(key);
 
-	if (settings->block_key_on_failure)
-		limit = 1;
-	/* What runs without a key count under is no key. */
-	if (limit == 0 || key->text == NULL)
-		return PG_INT64_MAX;
-	return Max(0, limit - key->running);
+	return limit == 0 ? PG_INT64_MAX : Max(0, limit - key->running);
+}
+
+bool
+key_plan_is_serial(const KeyPlan *key)
+{
+	return limit_of(key) == 1;
+}
+
+bool
+key_plan_is_strict(const KeyPlan *key)
+{
+	return key->text != NULL && key->queue->settings.block_key_on_failure;
+}
+
+static bool
+may_start(const KeyPlan *key, bool is_blocker)
+{
+	return !key->is_paused && !key->is_rate_closed &&
+		(!key->queue->settings.block_key_on_failure || is_its_turn(key, is_blocker));
 }
 
 bool
 key_plan_has_room(const KeyPlan *key, bool is_blocker)
 {
-	if (key->is_paused || key->is_rate_closed || key_plan_room(key) == 0)
-		return false;
-	return !key->queue->settings.block_key_on_failure || is_its_turn(key, is_blocker);
+	return key_plan_room(key) > 0 && may_start(key, is_blocker);
+}
+
+int
+key_plan_leader(const KeyPlan *key, bool is_blocker)
+{
+	return key->running > 0 && key_plan_is_serial(key) && may_start(key, is_blocker) ?
+		key->worker : NO_WORKER;
 }
 
 void
-key_plan_start(KeyPlan *key, int64 expected_us, TimestampTz now)
+key_plan_part(KeyPlan *key)
 {
-	key->running++;
+	key->worker = NO_WORKER;
+}
+
+void
+key_plan_start(KeyPlan *key, int worker, int64 expected_us, TimestampTz now)
+{
+	if (key->running++ == 0)
+		key->worker = worker;
+	else if (key->worker != worker)
+		key->worker = NO_WORKER;
 	if (key->queue->settings.algorithm == QUEUE_FAIR)
 		share_charge(&key->share, &key->queue->key_clock, expected_us);
 	if (key->text == NULL || key->queue->rate_per_key.spacing_ns == 0)

@@ -40,6 +40,8 @@ typedef struct KeyPlan
 	int64		blocked_by;		/* run that ended badly, and holds up the others; 0: none */
 	int			blockers;		/* runs in memory that hold up the others */
 	int			running;		/* dispatched and not yet ended */
+	int			worker;			/* who has all of these; NO_WORKER: none, several, the supervisor */
+	bool		is_held;		/* counted in WorkerLoad.keys */
 	int64		waiting;		/* in memory */
 
 	/* Rows that are read apart from the queue's: all up to the watermark are in memory. */
@@ -91,7 +93,22 @@ extern bool key_plan_has_room(const KeyPlan *key, bool is_blocker);
 /* How many more may start at once. */
 extern int64 key_plan_room(const KeyPlan *key);
 
-extern void key_plan_start(KeyPlan *key, int64 expected_us, TimestampTz now);
+/* Do its runs start one after another? */
+extern bool key_plan_is_serial(const KeyPlan *key);
+
+/* And does one that ended badly keep those after it from starting? */
+extern bool key_plan_is_strict(const KeyPlan *key);
+
+/*
+ * Whose runs a run of a key without room may be put behind, since they are of the
+ * key, too, and a worker runs one at a time; NO_WORKER: nobody's.
+ */
+extern int	key_plan_leader(const KeyPlan *key, bool is_blocker);
+
+/* Until its worker has none of them any more, nobody's. */
+extern void key_plan_part(KeyPlan *key);
+
+extern void key_plan_start(KeyPlan *key, int worker, int64 expected_us, TimestampTz now);
 extern void key_plan_end(KeyPlan *key);
 extern void key_plan_learn(KeyPlan *key, int64 charged_us, int64 used_us);
 

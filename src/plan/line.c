@@ -100,10 +100,23 @@ compare_flows(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 	return result != 0 ? result : line_compare(flow_first(x), flow_first(y));
 }
 
-RunEntry *
-ready_line_first(const ReadyLine *line)
+static ReadyFlow *
+first_flow(const pairingheap *heap)
 {
-	return flow_first(flow_of_open(line->open.ph_root));
+	return pairingheap_is_empty(heap) ? NULL : flow_of_open(heap->ph_root);
+}
+
+RunEntry *
+ready_line_first(const ReadyLine *line, int worker)
+{
+	ReadyFlow  *first = first_flow(&line->open);
+	ReadyFlow  *follower = worker == NO_WORKER || worker >= line->followers_size ? NULL :
+		first_flow(&line->followers[worker]);
+
+	if (first == NULL || (follower != NULL &&
+						  compare_flows(&follower->open_node, &first->open_node, NULL) > 0))
+		first = follower;
+	return first != NULL ? flow_first(first) : NULL;
 }
 
 /* ------------------------------------------------------------------------
@@ -137,7 +150,61 @@ line_would_wait(const RunEntry *entry)
 	return !has_room(entry->key, task, entry->is_blocker);
 }
 
-/* Out of its line's heap, before anything changes that its place depends on. */
+/* Behind whose runs may those of a flow go that has no room? */
+static int
+leader_of(const ReadyFlow *flow)
+{
+	const ReadyLine *line = flow->id.line;
+
+	if (flow->id.key == NULL || line->is_shell ||
+		(flow->task != NULL && !task_plan_has_room(flow->task)))
+		return NO_WORKER;
+	return key_plan_leader(flow->id.key, flow_first(flow)->is_blocker);
+}
+
+static void
+make_followers(ReadyLine *line, int worker)
+{
+	int			size = Max(worker + 1, line->followers_size * 2);
+	MemoryContext old_context;
+
+	if (worker < line->followers_size)
+		return;
+	old_context = MemoryContextSwitchTo(line_context);
+	line->followers = line->followers == NULL ? palloc(sizeof(pairingheap) * size) :
+		repalloc(line->followers, sizeof(pairingheap) * size);
+	MemoryContextSwitchTo(old_context);
+	for (int i = line->followers_size; i < size; i++)
+		line->followers[i] = (pairingheap) {.ph_compare = compare_flows};
+	line->followers_size = size;
+}
+
+static void
+follow(ReadyFlow *flow, int leader)
+{
+	ReadyLine  *line = flow->id.line;
+
+	flow->leader = leader;
+	if (leader == NO_WORKER)
+		return;
+	make_followers(line, leader);
+	pairingheap_add(&line->followers[leader], &flow->open_node);
+	line->following++;
+}
+
+static void
+stop_following(ReadyFlow *flow)
+{
+	ReadyLine  *line = flow->id.line;
+
+	if (flow->leader == NO_WORKER)
+		return;
+	pairingheap_remove(&line->followers[flow->leader], &flow->open_node);
+	line->following--;
+	flow->leader = NO_WORKER;
+}
+
+/* Out of its line's heaps, before anything changes that its place depends on. */
 static void
 close_flow(ReadyFlow *flow)
 {
@@ -149,11 +216,14 @@ close_flow(ReadyFlow *flow)
 		line->startable -= flow->startable;
 	}
 	else
+	{
+		stop_following(flow);
 		closed_count -= flow->count;
+	}
 	flow->is_open = false;
 }
 
-/* After close_flow() and any change: into the heap, if it may be there. */
+/* After close_flow() and any change: into the heap, if it may be in one. */
 static void
 settle_flow(ReadyFlow *flow)
 {
@@ -162,6 +232,7 @@ settle_flow(ReadyFlow *flow)
 	if (!has_room(flow->id.key, flow->task, flow_first(flow)->is_blocker))
 	{
 		closed_count += flow->count;
+		follow(flow, leader_of(flow));
 		return;
 	}
 	flow->is_open = true;
@@ -262,7 +333,11 @@ line_of(const RunEntry *entry)
 	if (dlist_is_empty(&spare_lines))
 		line = MemoryContextAlloc(line_context, sizeof(ReadyLine));
 	else
+	{
 		line = dlist_container(ReadyLine, node, dlist_pop_head_node(&spare_lines));
+		if (line->followers != NULL)
+			pfree(line->followers);
+	}
 	memset(line, 0, sizeof(ReadyLine));
 	line->queue = entry->queue;
 	line->owner = entry->owner;
@@ -287,6 +362,7 @@ begin_flow(ReadyFlow *flow)
 	flow->task = flow->id.task_id == 0 ? NULL : task_plan_find(flow->id.task_id);
 	flow->count = flow->startable = 0;
 	flow->is_open = false;
+	flow->leader = NO_WORKER;
 	flow->heap.ph_compare = compare_runs;
 	flow->heap.ph_root = NULL;
 	dlist_push_tail(&flow->id.line->flows, &flow->line_node);

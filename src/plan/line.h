@@ -8,6 +8,10 @@
  * limits of keys and tasks close and open flows: what is at its limit leaves the
  * line's heap as a whole, so that no run that may not start is ever looked at.
  *
+ * Runs of a key that go one after another are closed to all but the worker that
+ * has one of them: it may have others put behind that. Those are in a heap of
+ * their own for each worker.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef TASKLY_LINE_H
@@ -42,6 +46,9 @@ typedef struct ReadyLine
 	int64		last_pick;		/* count of picks then */
 	int64		startable;		/* runs of its open flows, as far as their limits go */
 	pairingheap open;			/* of open flows */
+	pairingheap *followers;		/* by worker: closed flows that may go behind its runs */
+	int			followers_size;
+	int			following;		/* flows in these */
 	dlist_head	flows;			/* all */
 	dlist_node	node;			/* in the list of all lines */
 } ReadyLine;
@@ -60,6 +67,7 @@ typedef struct ReadyFlow
 	int64		count;
 	int64		startable;		/* counted in its line */
 	bool		is_open;
+	int			leader;			/* closed: the worker whose runs it may follow, or NO_WORKER */
 	pairingheap heap;			/* RunEntry.order_node */
 	pairingheap_node open_node;
 	dlist_node	line_node;
@@ -102,15 +110,17 @@ extern int	line_compare(const struct RunEntry *a, const struct RunEntry *b);
 /* All lines, in no order. */
 extern dlist_head *ready_lines(void);
 
+/* The best of those that may start; with a worker, also behind what it has. NULL: none. */
+extern struct RunEntry *ready_line_first(const ReadyLine *line, int worker);
+
 /* Is there no run that its flow lets start? */
 static inline bool
-ready_line_is_empty(const ReadyLine *line)
+ready_line_is_empty(const ReadyLine *line, int worker)
 {
-	return pairingheap_is_empty(&line->open);
+	return pairingheap_is_empty(&line->open) &&
+		(worker == NO_WORKER || worker >= line->followers_size ||
+		 pairingheap_is_empty(&line->followers[worker]));
 }
-
-/* The best of those that may start. */
-extern struct RunEntry *ready_line_first(const ReadyLine *line);
 
 /* The best of a flow. */
 extern struct RunEntry *flow_first(const ReadyFlow *flow);

@@ -27,7 +27,7 @@ ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now)
 	throttle_start(entry->queue, worker, now);
 	line_begin_key_change(key);
 	if (key != NULL)
-		key_plan_start(key, entry->charged_us, now);
+		key_plan_start(key, worker, entry->charged_us, now);
 	line_end_key_change(key);
 	/* It may go on beside this one, however long that takes. */
 	if (key != NULL)

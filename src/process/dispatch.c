@@ -70,6 +70,11 @@ push(int slot, const Choice *choice, TimestampTz now)
 	assignment.queue_id = entry->queue->queue_id;
 	assignment.batch = entry->queue->settings.batch;
 	assignment.keep = entry->queue->settings.keep;
+	if (entry->key != NULL && key_plan_is_strict(entry->key))
+	{
+		assignment.is_strict = true;
+		assignment.key_hash = entry->key->id.hash[0];
+	}
 	pool_dispatch(slot, entry, &assignment);
 	dispatched++;
 }

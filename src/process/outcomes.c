@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "exec/executor.h"
+#include "exec/key_stop.h"
 #include "plan/task_plan.h"
 #include "process/dependencies.h"
 #include "process/intake.h"
@@ -53,8 +54,7 @@ wait_again(RunEntry *entry)
 static bool
 is_in_strict_order(const RunEntry *entry)
 {
-	return entry->queue->settings.block_key_on_failure &&
-		entry->key != NULL && entry->key->text != NULL;
+	return entry->key != NULL && key_plan_is_strict(entry->key);
 }
 
 static void
@@ -113,12 +113,18 @@ outcomes_count(const Outcome *outcome)
 	count_attempt(outcome, outcome->kind == OUTCOME_ENDED);
 }
 
-/* Who executed it has written that down; nothing of the key may start before we read it. */
+/*
+ * Its worker gives back those of the key that it has: until all are here, none
+ * goes behind them. When it is over, that is written down; nothing of the key may
+ * start before we read it.
+ */
 static void
-block_key(RunEntry *entry, const Outcome *outcome)
+stop_key(RunEntry *entry, const Outcome *outcome)
 {
-	if (outcome->kind == OUTCOME_ENDED && is_in_strict_order(entry) &&
-		run_status_is_failure((RunStatus) outcome->status))
+	if (!is_in_strict_order(entry) || !key_stop_is_due(outcome))
+		return;
+	key_plan_part(entry->key);
+	if (outcome->kind == OUTCOME_ENDED)
 		entry->key->blocked_by = entry->run_id;
 }
 
@@ -157,13 +163,13 @@ handle_outcome(const Outcome *outcome, TimestampTz now)
 			intake_want_run(outcome->run_id);
 		return;
 	}
+	stop_key(entry, outcome);
 	switch (kind)
 	{
 		case OUTCOME_ENDED:
 		case OUTCOME_GONE:
 			if (entry->was_told_again)
 				intake_want_run(outcome->run_id);
-			block_key(entry, outcome);
 			release_entry(entry, outcome->duration_us);
 			ready_remove(entry);
 			break;

@@ -37,6 +37,7 @@
 
 static int	my_entry = -1;
 static PoolWorker *workers = NULL;
+static Assignment taken_back[SLOT_ASSIGNMENTS];
 static TimestampTz start_again_at = 0;
 static bool has_logged_limit = false;
 static int	fewest_wanting = INT_MAX;	/* of our roles, in this turn */
@@ -92,7 +93,7 @@ remember_entry(RunEntry *entry, int slot)
 }
 
 void
-pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment)
+pool_dispatch(int slot, RunEntry *entry, Assignment *assignment)
 {
 	if (!slot_assign(slot, assignment))
 		elog(ERROR, "assignment ring of slot %d is full", slot);
@@ -117,10 +118,10 @@ pool_release(RunEntry *entry, int64 used_us)
 void
 pool_take_back(int slot, TimestampTz now)
 {
-	Assignment	assignment;
+	int			count = slot_take_back(slot, taken_back);
 
-	while (slot_take_back(slot, &assignment))
-		outcomes_undo_dispatch(assignment.run_id, now);
+	for (int i = 0; i < count; i++)
+		outcomes_undo_dispatch(taken_back[i].run_id, now);
 }
 
 /* ------------------------------------------------------------------------
@@ -286,8 +287,8 @@ pool_adopt(TimestampTz now)
 	{
 		SlotInfo	info;
 		Activity	activity;
-		Assignment	assignment;
 		Outcome		outcome;
+		int			count;
 
 		if (!slot_info(i, &info) || info.database != MyDatabaseId)
 			continue;
@@ -295,10 +296,11 @@ pool_adopt(TimestampTz now)
 		workers[i].load.is_retiring = info.is_retiring;
 		workers[i].load.is_ready = info.state != SLOT_RESERVED;
 		/* What it has not begun, or has finished, the tables tell us. */
-		while (slot_take_back(i, &assignment))
+		count = slot_take_back(i, taken_back);
+		for (int j = 0; j < count; j++)
 		{
-			if (assignment.activity >= 0)
-				activity_give_back(assignment.activity);
+			if (taken_back[j].activity >= 0)
+				activity_give_back(taken_back[j].activity);
 		}
 		while (slot_take_outcome(i, &outcome))
 		{

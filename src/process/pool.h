@@ -45,7 +45,7 @@ extern void pool_clock_was_set(int64 step_us);
 extern bool pool_has_news(void);
 
 /* Hand an entry that was chosen to its worker; the caller wakes the slot. */
-extern void pool_dispatch(int slot, RunEntry *entry, const Assignment *assignment);
+extern void pool_dispatch(int slot, RunEntry *entry, Assignment *assignment);
 
 /* At start: an entry is in a worker's hands already. */
 extern void pool_adopt_entry(RunEntry *entry, int slot, int activity, TimestampTz now);

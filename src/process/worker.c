@@ -23,6 +23,7 @@
 
 #include "exec/batch.h"
 #include "exec/executor.h"
+#include "exec/key_stop.h"
 #include "exec/session.h"
 #include "process/process.h"
 #include "server/clock.h"
@@ -51,17 +52,19 @@ report_outcomes(void)
 	slice_began_us = taskly_monotonic_us();
 }
 
-/* A retry, say, has its time to be kept. */
+/* A retry, say, has its time to be kept; what goes back follows one that is told at once. */
 static bool
 wants_attention(const Outcome *outcome)
 {
-	return outcome->kind != OUTCOME_ENDED || outcome->status != RUN_SUCCEEDED;
+	return outcome->kind == OUTCOME_ENDED ? outcome->status != RUN_SUCCEEDED :
+		outcome->kind != OUTCOME_AGAIN;
 }
 
 /* A run is done: keep its outcome until it is time to tell. */
 static void
-take_outcome(const Outcome *outcome)
+take_outcome(const Assignment *assignment, const Outcome *outcome)
 {
+	key_stop_note(assignment, outcome, slot_outcome_count(my_slot));
 	slot_add_outcome(my_slot, outcome, session_durable_at());
 	unreported_count++;
 	slot_count_run(my_slot, taskly_now());
@@ -82,7 +85,7 @@ execute(const Assignment *assignment)
 		return;
 	}
 	executor_run(assignment, &outcome);
-	take_outcome(&outcome);
+	take_outcome(assignment, &outcome);
 }
 
 /* Run what is in the ring; true when a run was executed. */

@@ -260,13 +260,14 @@ slot_reclaim(Oid database)
 }
 
 bool
-slot_assign(int slot, const Assignment *assignment)
+slot_assign(int slot, Assignment *assignment)
 {
 	WorkerSlot *s = &slots[slot];
 	uint64		tail = pg_atomic_read_u64(&s->assign_tail);
 
 	if (tail - pg_atomic_read_u64(&s->assign_head) >= SLOT_ASSIGNMENTS)
 		return false;
+	assignment->outcomes_taken = pg_atomic_read_u64(&s->outcome_head);
 	s->assignments[tail % SLOT_ASSIGNMENTS] = *assignment;
 	pg_write_barrier();
 	pg_atomic_write_u64(&s->assign_tail, tail + 1);
@@ -286,8 +287,8 @@ assignment_may_share(const Assignment *assignment)
 }
 
 /*
- * Pop for either side: an entry is copied before it is claimed. with: only one
- * that may share a transaction with it; NULL: any.
+ * An entry is copied before it is claimed, since it may be taken back. with: only
+ * one that may share a transaction with it; NULL: any.
  */
 static bool
 pop_assignment(WorkerSlot *s, const Assignment *with, Assignment *assignment)
@@ -308,10 +309,19 @@ pop_assignment(WorkerSlot *s, const Assignment *with, Assignment *assignment)
 	}
 }
 
-bool
-slot_take_back(int slot, Assignment *assignment)
+/* We alone write them, so they stay as they are until all are claimed at once. */
+int
+slot_take_back(int slot, Assignment *assignments)
 {
-	return pop_assignment(&slots[slot], NULL, assignment);
+	WorkerSlot *s = &slots[slot];
+	uint64		tail = pg_atomic_read_u64(&s->assign_tail);
+	uint64		head = pg_atomic_read_u64(&s->assign_head);
+
+	while (head < tail && !pg_atomic_compare_exchange_u64(&s->assign_head, &head, tail))
+		;
+	for (uint64 i = head; i < tail; i++)
+		assignments[i - head] = s->assignments[i % SLOT_ASSIGNMENTS];
+	return (int) (tail - head);
 }
 
 bool
@@ -506,6 +516,12 @@ slot_outcome_has_room(int slot, int count)
 {
 	return ring_used(&slots[slot].outcome_head, &slots[slot].outcome_done) +
 		count <= SLOT_OUTCOMES;
+}
+
+uint64
+slot_outcome_count(int slot)
+{
+	return pg_atomic_read_u64(&slots[slot].outcome_done);
 }
 
 void

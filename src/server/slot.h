@@ -40,6 +40,9 @@ typedef struct Assignment
 	int32		queue_id;
 	int16		batch;			/* runs of its queue that may share a transaction */
 	uint8		keep;			/* QueueKeep: what its queue keeps in history */
+	bool		is_strict;		/* one of its key that fails keeps those behind it from starting */
+	uint64		key_hash;		/* strict: of its key */
+	uint64		outcomes_taken; /* when it was handed over, from this slot */
 } Assignment;
 
 /* What the worker did about an assignment. */
@@ -104,12 +107,15 @@ extern SlotState slot_state(int slot);
 /* Free what a database without a scheduler has left behind. */
 extern void slot_reclaim(Oid database);
 
-/* True and pushed unless the ring is full. */
-extern bool slot_assign(int slot, const Assignment *assignment);
+/* True and pushed unless the ring is full; sets outcomes_taken. */
+extern bool slot_assign(int slot, Assignment *assignment);
 extern int	slot_assigned(int slot);
 
-/* Take the oldest assignment back that the worker has not begun. */
-extern bool slot_take_back(int slot, Assignment *assignment);
+/*
+ * Take all assignments back that the worker has not begun, at once: it goes on
+ * with none that is behind one of them. How many; there is room for SLOT_ASSIGNMENTS.
+ */
+extern int	slot_take_back(int slot, Assignment *assignments);
 extern bool slot_take_outcome(int slot, Outcome *outcome);
 extern bool slot_has_outcome(int slot);
 
@@ -148,6 +154,9 @@ extern bool assignment_may_share(const Assignment *assignment);
 /* The next one, if it may share a transaction with this one. */
 extern bool slot_next_to_share(int slot, const Assignment *with, Assignment *assignment);
 extern bool slot_outcome_has_room(int slot, int count);
+
+/* Outcomes that were ever written down in this slot by its process. */
+extern uint64 slot_outcome_count(int slot);
 
 /* Write an outcome down; report all of them, once they are durable. */
 extern void slot_add_outcome(int slot, const Outcome *outcome, XLogRecPtr durable_at);

@@ -258,6 +258,113 @@ test_ahead(void)
 }
 
 static void
+put_of_key(const char *key, int64 task_id, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		WaitingRun	run = make_run(task_id, ALICE);
+
+		run.key = key;
+		ready_put(throttle_find(1), &run, now);
+	}
+}
+
+/* Are all that were handed out to a worker of one key, which is its own? */
+static bool
+is_apart(int worker, const char *key)
+{
+	for (int i = 0; i < handed_count; i++)
+	{
+		if ((handed_to[i] == worker) != (strcmp(ready_find(handed[i])->key->text, key) == 0))
+			return false;
+	}
+	return true;
+}
+
+static void
+end_first_of(WorkerLoad *worker)
+{
+	for (int i = 0; i < handed_count; i++)
+	{
+		RunEntry   *entry = ready_find(handed[i]);
+
+		if (handed_to[i] != worker->index || entry == NULL || entry->state != ENTRY_DISPATCHED)
+			continue;
+		choice_release(worker, entry, 1);
+		ready_remove(entry);
+		return;
+	}
+}
+
+/* Runs of a key that go one after another go behind each other, in one worker. */
+static void
+test_followers(void)
+{
+	QueueSettings settings;
+	WorkerLoad	workers[2] = {make_worker(ALICE), make_worker(ALICE)};
+
+	begin_scene();
+	settings = throttle_find(1)->settings;
+	settings.max_running_per_key = 1;
+	throttle_set(1, &settings);
+	put_of_key("a", TASK_TINY, 10);
+	ok(hand_out(workers, 2) == 10 && workers[0].count == 10 && workers[1].count == 0,
+	   "all of a key go to one worker");
+	ok(workers[0].keys == 1 && ready_find(handed[0])->key->worker == 0, "which has the key to itself");
+	put_of_key("b", TASK_TINY, 5);
+	put_of_key("a", TASK_TINY, 5);
+	ok(hand_out(workers, 2) == 10 && is_apart(0, "a") && is_apart(1, "b"), "others of it follow; another key goes to another worker");
+	finish_all(&workers[0]);
+	workers[0] = workers[1] = make_worker(ALICE);
+
+	begin_scene();
+	throttle_set(1, &settings);
+	workers[1].is_ready = false;
+	put_of_key("c", TASK_TINY, 3);
+	put_of_key("d", TASK_TINY, 3);
+	ok(hand_out(workers, 2) == 6 && workers[0].keys == 2, "a worker that is alone has several keys");
+	workers[1].is_ready = true;
+	put_of_key("c", TASK_TINY, 3);
+	put_of_key("d", TASK_TINY, 3);
+	ok(hand_out(workers, 2) == 0, "while another is idle it gets no more of them");
+	finish_all(&workers[0]);
+	ok(workers[0].count == 0 && workers[0].keys == 0, "comes to their end");
+	ok(hand_out(workers, 2) == 6 && is_apart(0, "c") && is_apart(1, "d"), "and they are shared out");
+	finish_all(&workers[0]);
+	workers[0] = workers[1] = make_worker(ALICE);
+
+	begin_scene();
+	throttle_set(1, &settings);
+	put_of_key("e", TASK_SLOW, 3);
+	ok(hand_out(workers, 2) == 1, "none goes behind one that takes its time");
+	finish_all(&workers[0]);
+
+	begin_scene();
+	throttle_set(1, &settings);
+	put_of_key("f", TASK_TINY, 3);
+	hand_out(workers, 1);
+	key_plan_part(ready_find(handed[0])->key);
+	end_first_of(&workers[0]);
+	put_of_key("f", TASK_TINY, 3);
+	ok(hand_out(workers, 1) == 0, "behind those that are to come back goes none");
+	begin_scene();
+}
+
+/* Who has ended some without a word has room for others. */
+static void
+test_done(void)
+{
+	WorkerLoad	worker = make_worker(ALICE);
+
+	begin_scene();
+	put(1, TASK_TINY, ALICE, 1000);
+	ok(hand_out(&worker, 1) == CHOICE_MAX_AHEAD && hand_out(&worker, 1) == 0, "a worker gets no more than goes ahead");
+	worker.done = 100;
+	ok(hand_out(&worker, 1) == 100, "but for each that it has ended another");
+	finish_all(&worker);
+}
+
+static void
 test_suspect(void)
 {
 	WorkerLoad	worker = make_worker(ALICE);
@@ -465,6 +572,8 @@ main(void)
 	test_turns();
 	test_limits();
 	test_ahead();
+	test_followers();
+	test_done();
 	test_suspect();
 	test_workers();
 	test_need();

@@ -51,6 +51,7 @@ typedef struct ModelRun
 
 static ModelRun model[MAX_RUNS + 1];
 static int	made;
+static int64 followed;				/* runs that were put behind others of their key */
 static TimestampTz now;
 static int	limit;
 static char failure[256];		/* the first of this round */
@@ -265,6 +266,36 @@ goes_before(const RunEntry *a, const RunEntry *b)
 	return line_compare(a, b) > 0;
 }
 
+/* Behind the runs of a worker goes one of a key that it alone has, and whose runs go one after another. */
+static void
+check_followers(const ReadyLine *line)
+{
+	for (int worker = 0; worker < WORKERS; worker++)
+	{
+		const RunEntry *first = ready_line_first(line, NO_WORKER);
+		const RunEntry *entry = ready_line_first(line, worker);
+		int			at_worker = 0;
+		int			elsewhere = 0;
+
+		if (entry == first)
+			continue;
+		for (int id = 1; id <= made; id++)
+		{
+			if (!model[id].is_dispatched || ready_find(id)->key != entry->key)
+				continue;
+			if (model[id].worker == worker)
+				at_worker++;
+			else
+				elsewhere++;
+		}
+		CHECK(at_worker > 0 && elsewhere == 0 && key_plan_is_serial(entry->key) && !line->is_shell,
+			  "run " INT64_FORMAT " would go behind others than its key's", entry->run_id);
+		CHECK(first == NULL || goes_before(entry, first), "a follower goes before a better one");
+		CHECK(entry->task_id == 0 || task_plan_has_room(task_plan_find(entry->task_id)),
+			  "a follower goes beyond the limit of its task");
+	}
+}
+
 /* The first of a line is the best of those that are due, in memory, and may start. */
 static void
 check_lines(void)
@@ -296,11 +327,12 @@ check_lines(void)
 			if (best == NULL || goes_before(entry, best))
 				best = entry;
 		}
-		CHECK((count == 0) == ready_line_is_empty(line), "a line has " INT64_FORMAT " runs that may start", count);
-		CHECK(count == 0 || ready_line_first(line) == best,
+		CHECK((count == 0) == ready_line_is_empty(line, NO_WORKER), "a line has " INT64_FORMAT " runs that may start", count);
+		CHECK(count == 0 || ready_line_first(line, NO_WORKER) == best,
 			  "a line begins with run " INT64_FORMAT ", not with the best one, " INT64_FORMAT,
-			  ready_line_first(line)->run_id, best->run_id);
+			  ready_line_first(line, NO_WORKER)->run_id, best->run_id);
 		CHECK(line->startable <= count, "a line counts more runs than may start");
+		check_followers(line);
 	}
 	CHECK(line_closed_count() == closed, INT64_FORMAT " runs are counted as closed out, not " INT64_FORMAT,
 		  line_closed_count(), closed);
@@ -459,15 +491,18 @@ static void
 dispatch(void)
 {
 	int			worker = tap_random(WORKERS + 1) - 1;
+	int			leader = tap_random(2) == 0 ? worker : NO_WORKER;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, ready_lines())
 	{
 		ReadyLine  *line = dlist_container(ReadyLine, node, iter.cur);
 
-		if (!ready_line_is_empty(line) && throttle_has_room(line->queue, worker))
+		if (!ready_line_is_empty(line, leader) && throttle_has_room(line->queue, worker))
 		{
-			RunEntry   *entry = ready_line_first(line);
+			RunEntry   *entry = ready_line_first(line, leader);
+
+			followed += ready_line_first(line, NO_WORKER) != entry;
 
 			CHECK(!model[entry->run_id].is_dispatched, "a run is dispatched twice");
 			model[entry->run_id].is_dispatched = true;
@@ -820,9 +855,9 @@ take_first(void)
 	if (dlist_is_empty(ready_lines()))
 		return 0;
 	line = dlist_container(ReadyLine, node, dlist_head_node(ready_lines()));
-	if (ready_line_is_empty(line))
+	if (ready_line_is_empty(line, NO_WORKER))
 		return 0;
-	entry = ready_line_first(line);
+	entry = ready_line_first(line, NO_WORKER);
 	ready_take(entry, NO_WORKER, 0, now);
 	return entry->run_id;
 }
@@ -1082,6 +1117,7 @@ main(void)
 	now = INT64CONST(1000000000);
 	for (int round = 1; round <= ROUNDS && failure[0] == '\0'; round++)
 		test_round(round);
+	ok(followed > 100, "runs went behind others of their key");
 	test_eviction();
 	test_arrival(QUEUE_FIFO);
 	test_arrival(QUEUE_FAIR);
