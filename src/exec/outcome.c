@@ -298,11 +298,16 @@ keep_of_queue(int32 queue_id)
 	return queue_cache_read(queue_id, &queue) ? queue.settings.keep : KEEP_ALL;
 }
 
-/* The pending row waits again: its start mark is gone, its due time is new. */
+/*
+ * The pending row waits again: its start mark is gone, its due time is new. One
+ * that has come to an end does not crash the server whenever it runs.
+ */
 static void
-wait_until(RunRow *row, TimestampTz due_at)
+wait_until(RunRow *row, const RunEnd *end, TimestampTz due_at)
 {
 	run_row_set(row, RUN_COL_DUE_AT, TimestampTzGetDatum(due_at));
+	if (end->status != RUN_LOST)
+		run_row_set(row, RUN_COL_CRASHES, Int32GetDatum(0));
 	run_row_set_null(row, RUN_COL_STARTED_AT);
 	run_row_set_null(row, RUN_COL_INCARNATION);
 	run_row_set_null(row, RUN_COL_PID);
@@ -311,7 +316,7 @@ wait_until(RunRow *row, TimestampTz due_at)
 static void
 wait_for_next_attempt(RunRow *row, const RunEnd *end, TimestampTz due_at)
 {
-	wait_until(row, due_at);
+	wait_until(row, end, due_at);
 	run_row_set_null(row, RUN_COL_LAST_SQLSTATE);
 	if (end->sqlstate != NULL)
 		run_row_set(row, RUN_COL_LAST_SQLSTATE, CStringGetTextDatum(end->sqlstate));
@@ -328,7 +333,7 @@ outcome_snooze(RunRow *row, RunEnd *end)
 	/* It is at its deadline that it expires. */
 	if (!run_is_null(row, RUN_COL_DEADLINE_AT))
 		due_at = Min(due_at, run_time(row, RUN_COL_DEADLINE_AT));
-	wait_until(row, due_at);
+	wait_until(row, end, due_at);
 	run_row_set(row, RUN_COL_SNOOZES, Int32GetDatum(snoozes + 1));
 	end->is_final = false;
 }

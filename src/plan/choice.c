@@ -16,11 +16,14 @@
 #include "utils/timestamp.h"
 
 #include "plan/choice.h"
+#include "plan/policy.h"
 #include "plan/role_plan.h"
 
 /* Runs shorter than this may be put several ahead, up to so much work. */
 #define SHORT_RUN_US		1000
 #define WORK_AHEAD_US		8000
+/* Where a run may come that goes before those, as it waits for all that is ahead. */
+#define ORDERED_AHEAD_US	2000
 /* What a run takes beside its own duration, at least. */
 #define HANDLING_US			10
 /* Of runs that nothing is known of, so many: one that is slow gives them up. */
@@ -133,6 +136,9 @@ has_deadlines(const QueuePlan *queue)
 static int
 limit_ahead(const RunEntry *entry, int64 expected_us)
 {
+	int64		work_us = policy_is_by_arrival(entry->queue->settings.algorithm) ?
+		WORK_AHEAD_US : ORDERED_AHEAD_US;
+
 	if (is_rated(entry))
 		return 1;
 	/* Where deadlines count, nothing is to lie behind what may be long. */
@@ -140,7 +146,7 @@ limit_ahead(const RunEntry *entry, int64 expected_us)
 		return has_deadlines(entry->queue) ? 1 : MAX_UNKNOWN_AHEAD;
 	if (expected_us >= SHORT_RUN_US)
 		return 1;
-	return Min(CHOICE_MAX_AHEAD, WORK_AHEAD_US / (expected_us + HANDLING_US));
+	return Min(CHOICE_MAX_AHEAD, work_us / (expected_us + HANDLING_US));
 }
 
 bool

@@ -44,3 +44,9 @@ policy_order_key(QueueAlgorithm algorithm, int64 aging_us,
 	elog(ERROR, "unexpected queue algorithm: %d", (int) algorithm);
 	return 0;
 }
+
+bool
+policy_is_by_arrival(QueueAlgorithm algorithm)
+{
+	return algorithm == QUEUE_FIFO || algorithm == QUEUE_FAIR;
+}

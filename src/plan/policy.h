@@ -40,4 +40,7 @@ typedef struct PolicyInput
 extern int64 policy_order_key(QueueAlgorithm algorithm, int64 aging_us,
 							  const PolicyInput *input);
 
+/* Do runs of the same key start in the order in which they arrive? */
+extern bool policy_is_by_arrival(QueueAlgorithm algorithm);
+
 #endif							/* TASKLY_POLICY_H */

@@ -271,7 +271,7 @@ ready_remove_range(int64 first, int64 count)
 bool
 ready_is_in_order_of_arrival(const QueuePlan *queue)
 {
-	return queue->settings.algorithm == QUEUE_FIFO || queue->settings.algorithm == QUEUE_FAIR;
+	return policy_is_by_arrival(queue->settings.algorithm);
 }
 
 /*

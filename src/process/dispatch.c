@@ -222,8 +222,10 @@ watch_slow_run(int slot, const Activity *activity, TimestampTz now)
 
 	if (slot_assigned(slot) == 0 && !is_unreported)
 		return DT_NOEND;
-	if (activity->run_id == 0 || choice_slow_at(activity->started_at) > now)
+	if (activity->run_id == 0)
 		return now + SLOW_CHECK_US;
+	if (choice_slow_at(activity->started_at) > now)
+		return choice_slow_at(activity->started_at);
 	if (is_unreported)
 	{
 		XLogFlush(durable_at);

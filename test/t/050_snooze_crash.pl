@@ -78,6 +78,23 @@ is(sql("SELECT count(*), max(start) FROM effect WHERE run_id = $atomic"), '2|2',
 	'each start that has ended well has had its effect once');
 is(sql("SELECT taskly.cancel($asleep)"), 't', 'what snoozed can be cancelled');
 
+# A run whose worker is killed twice, with a start in between that has ended well, is no poison.
+{
+	sql(q{
+		CREATE FUNCTION gate_of_start() RETURNS text LANGUAGE sql AS $$
+			SELECT 'start ' || count(*) FROM effect WHERE run_id = current_setting('taskly.run_id')::bigint
+		$$});
+	my $hit = submit("CALL wait_for_gate(gate_of_start()); SELECT snooze_until(2, '0')");
+
+	foreach my $start (0, 1)
+	{
+		polls("SELECT status || snoozes FROM taskly.runs WHERE run_id = $hit", "running$start", "start $start has begun");
+		kill_and_wait(sql("SELECT pid FROM taskly.runs WHERE run_id = $hit"), "worker killed in start $start");
+		sql("INSERT INTO gate VALUES ('start $start')");
+	}
+	is(run_end($node, 'postgres', $hit), 'succeeded', 'it goes on');
+}
+
 # A cancel that comes when the command has ended, and the snooze is being committed.
 {
 	$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");

@@ -203,11 +203,12 @@ test_limits(void)
 
 /* How many runs of a task a worker is given at once; it has one of another task already. */
 static int
-given_ahead(int64 task_id, int64 task_before)
+given_ahead_in(QueueAlgorithm algorithm, int64 task_id, int64 task_before)
 {
 	WorkerLoad	worker = make_worker(ALICE);
 
 	begin_scene();
+	set_queue(1, algorithm, 0, 0, false);
 	if (task_before != 0)
 	{
 		put(1, task_before, ALICE, 1);
@@ -217,6 +218,12 @@ given_ahead(int64 task_id, int64 task_before)
 	hand_out(&worker, 1);
 	finish_all(&worker);
 	return handed_count;
+}
+
+static int
+given_ahead(int64 task_id, int64 task_before)
+{
+	return given_ahead_in(QUEUE_FIFO, task_id, task_before);
 }
 
 static void
@@ -231,6 +238,10 @@ test_ahead(void)
 	ok(given_ahead(TASK_TINY, TASK_SLOW) == 0, "behind a slow one goes nothing");
 	ok(given_ahead(TASK_SLOW, TASK_TINY) == 0, "a slow one goes behind nothing");
 	ok(given_ahead(TASK_SHORT, TASK_UNKNOWN) == 71, "behind one that nothing is known of goes more");
+	ok(given_ahead_in(QUEUE_FAIR, TASK_SHORT, 0) == 72, "in a fair queue, too");
+	ok(given_ahead_in(QUEUE_PRIORITY, TASK_SHORT, 0) == 18 &&
+	   given_ahead_in(QUEUE_EDF, TASK_SHORT, 0) == 18,
+	   "less where one may come that is more urgent");
 	begin_scene();
 	set_queue(1, QUEUE_EDF, 0, 0, false);
 	set_queue(2, QUEUE_RATE_MONOTONIC, 0, 0, false);
