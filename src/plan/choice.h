@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * choice.h
- *	  Who does what next: the decisions of dispatch, without its deeds.
+ *	  Which run is handed to which worker: decided here, done by dispatch.
  *
- * Queues share worker time by their weights; within a queue the order key decides. A worker gets one
- * run at a time, or several ahead when they are known to be short or nothing
- * is known of them, so that no fast run waits long behind a slow one. A worker
- * goes to the role that has fewest.
+ * Queues share worker time by their weights; within a queue the order key
+ * decides. A worker gets one run at a time, or several ahead when they are known
+ * to be short or nothing is known of them, so that no fast run waits long behind
+ * a slow one.
  *
- * The scheduler plays this with processes, a simulation without.
+ * Functions of ready, throttle and task_plan alone: the scheduler plays them with
+ * processes, a simulation without.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,8 +51,6 @@ typedef struct Choice
 	bool		blocks_worker;	/* nothing may be put behind it */
 } Choice;
 
-/* --- which run next ------------------------------------------------- */
-
 /* What a worker should be handed now; false: nothing. */
 extern bool choice_next(const WorkerLoad *worker, Choice *choice);
 
@@ -84,24 +83,5 @@ extern bool choice_has_shell_run(void);
 
 /* When to take back what waits behind the run that a worker is at. */
 extern TimestampTz choice_slow_at(TimestampTz started_at);
-
-/* --- who needs a worker, and who gives one up ----------------------- */
-
-/* Workers of a role that do not retire: all, and those not yet ready. */
-typedef int (*CountRole) (Oid role, int *starting);
-
-/*
- * Whoever has fewest workers and needs one asks first, as often as it gets one.
- * want_worker() says whether it did.
- */
-typedef bool (*WantWorker) (Oid role, TimestampTz now);
-extern void choice_ask(CountRole count_role, WantWorker want_worker, TimestampTz now);
-
-/*
- * Who makes room for a role in need that has `fewest` workers; -1: nobody now,
- * perhaps at *look_again_at. NULL among the workers: not ours to give.
- */
-extern int	choice_victim(WorkerLoad *const *workers, int count, int fewest,
-						  TimestampTz now, TimestampTz *look_again_at);
 
 #endif							/* TASKLY_CHOICE_H */

@@ -18,6 +18,7 @@
 
 #include "plan/choice.h"
 #include "plan/crew.h"
+#include "plan/staffing.h"
 
 typedef struct Worker
 {
@@ -341,7 +342,7 @@ make_room(TimestampTz now)
 	crew.look_again_at = DT_NOEND;
 	if (crew.fewest_wanting == INT_MAX || is_one_leaving())
 		return false;
-	victim = choice_victim(choose_among(true), crew.worker_count, crew.fewest_wanting, now,
+	victim = staffing_victim(choose_among(true), crew.worker_count, crew.fewest_wanting, now,
 						   &crew.look_again_at);
 	if (victim < 0)
 		return false;
@@ -390,7 +391,7 @@ crew_serve(TimestampTz now)
 			go_on(&crew.workers[i], now);
 		serve_supervisor(now);
 		crew.fewest_wanting = INT_MAX;
-		choice_ask(count_role, want_worker, now);
+		staffing_ask(count_role, want_worker, now);
 	} while (welcome_workers() || make_room(now));
 }
 

@@ -21,6 +21,7 @@
 #include "lib/ilist.h"
 #include "lib/pairingheap.h"
 #include "plan/line.h"
+#include "plan/task_plan.h"
 #include "plan/throttle.h"
 #include "storage/itemptr.h"
 
@@ -98,6 +99,9 @@ extern void ready_forget_waiting(void);
 extern void ready_put(QueuePlan *queue, const WaitingRun *run, TimestampTz now);
 extern RunEntry *ready_find(int64 run_id);
 extern void ready_remove(RunEntry *entry);
+
+/* What is known of its task; NULL: nothing, or it has none. */
+extern TaskPlan *ready_task_of(const RunEntry *entry);
 
 /* Forget waiting runs whose ids are in a range. */
 extern void ready_remove_range(int64 first, int64 count);

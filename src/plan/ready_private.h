@@ -10,7 +10,6 @@
 #define TASKLY_READY_PRIVATE_H
 
 #include "plan/ready.h"
-#include "plan/task_plan.h"
 #include "utils/hsearch.h"
 
 /* Of memory, what the limit evicts at once, and what a refill reads at once. */
@@ -87,9 +86,6 @@ ready_lower(RunPlace *watermark, const RunEntry *entry)
 }
 
 /* --- ready.c --------------------------------------------------------- */
-
-/* NULL: it has none, or one that is not known. */
-extern TaskPlan *ready_task_of(const RunEntry *entry);
 
 /* Do runs start in the order of their places, but for what limits hold up? */
 extern bool ready_is_in_order_of_arrival(const QueuePlan *queue);

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "plan/choice.h"
+#include "plan/staffing.h"
 #include "process/dispatch.h"
 #include "process/intake.h"
 #include "process/outcomes.h"
@@ -199,7 +200,7 @@ dispatch_turn(TimestampTz now)
 	{
 		serve_workers(now);
 		serve_supervisor(now);
-		choice_ask(pool_count_role, pool_want_worker, now);
+		staffing_ask(pool_count_role, pool_want_worker, now);
 	}
 	return earlier(pool_end_wants(now), intake_paused_until());
 }

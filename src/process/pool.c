@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "plan/staffing.h"
 #include "process/intake.h"
 #include "process/outcomes.h"
 #include "process/pool.h"
@@ -431,7 +432,7 @@ pool_end_wants(TimestampTz now)
 		return look_again_at;
 	for (int i = 0; i < taskly_max_workers; i++)
 		loads[i] = workers[i].is_mine ? &workers[i].load : NULL;
-	victim = choice_victim(loads, taskly_max_workers, fewest, now, &look_again_at);
+	victim = staffing_victim(loads, taskly_max_workers, fewest, now, &look_again_at);
 	if (victim >= 0)
 	{
 		workers[victim].load.is_retiring = true;

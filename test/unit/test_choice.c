@@ -16,6 +16,7 @@
 #include "fake_backend.h"
 #include "plan/choice.h"
 #include "plan/role_plan.h"
+#include "plan/staffing.h"
 #include "queue_plan.h"
 #include "tap.h"
 
@@ -468,7 +469,7 @@ static Oid
 neediest(void)
 {
 	asked_count = 0;
-	choice_ask(count_crew, refuse, now);
+	staffing_ask(count_crew, refuse, now);
 	return asked_count > 0 ? asked[0] : InvalidOid;
 }
 
@@ -515,7 +516,7 @@ test_need(void)
 	ok(neediest() == BOB, "the neediest is who has fewest");
 	ok(asked_count == 2 && asked[1] == CAROL, "after it, the next");
 	set_crew(0, 0, 0);
-	choice_ask(count_crew, give, now);
+	staffing_ask(count_crew, give, now);
 	ok(crew[0] + crew[1] + crew[2] == 5 && Max(Max(crew[0], crew[1]), crew[2]) == 2,
 	   "workers are shared evenly");
 
@@ -540,7 +541,7 @@ victim(WorkerLoad *workers, int count, int fewest, TimestampTz *again)
 	for (int i = 0; i < count; i++)
 		pointers[i] = OidIsValid(workers[i].role) ? &workers[i] : NULL;
 	*again = DT_NOEND;
-	return choice_victim(pointers, count, fewest, now, again);
+	return staffing_victim(pointers, count, fewest, now, again);
 }
 
 static void
