@@ -11,28 +11,22 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "common/pg_prng.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/elog.h"
-#include "utils/json.h"
-#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
+#include "exec/next_attempt.h"
+#include "exec/on_failure.h"
 #include "exec/outcome.h"
 #include "server/activity.h"
 #include "server/clock.h"
 #include "server/database.h"
-#include "server/guc.h"
 #include "server/lock.h"
 #include "server/wake.h"
 #include "store/dependency_store.h"
 #include "store/queue_cache.h"
 #include "store/queue_key_store.h"
-#include "store/task_store.h"
 
 void
 run_end_init(RunEnd *end, RunStatus status)
@@ -88,159 +82,6 @@ outcome_fill(Outcome *outcome, const RunEnd *end)
 	outcome->started_at = end->started_at;
 	outcome->finished_at = end->finished_at;
 	outcome->duration_us = (int32) Max(0, Min(duration, PG_INT32_MAX));
-}
-
-/* ------------------------------------------------------------------------
- * Shall it be tried again?
- * ------------------------------------------------------------------------ */
-
-/* Does a list of SQLSTATEs, classes or exit codes name this end? */
-static bool
-list_names_end(Datum list, const RunEnd *end)
-{
-	Datum	   *items;
-	int			count;
-	bool		found = false;
-	char		exit_code[16];
-
-	if (list == (Datum) 0)
-		return false;
-	snprintf(exit_code, sizeof(exit_code), "%d", end->exit_code);
-	deconstruct_array(DatumGetArrayTypeP(list), TEXTOID, -1, false, TYPALIGN_INT,
-					  &items, NULL, &count);
-	for (int i = 0; i < count && !found; i++)
-	{
-		char	   *item = TextDatumGetCString(items[i]);
-
-		if (end->sqlstate != NULL)
-			found = strcmp(item, end->sqlstate) == 0 ||
-				(strlen(item) == 2 && strncmp(item, end->sqlstate, 2) == 0);
-		if (end->exit_code >= 0)
-			found = found || strcmp(item, exit_code) == 0;
-	}
-	return found;
-}
-
-static bool
-may_be_tried_again(const RunRow *row, const RunDefinition *definition,
-				   const RunEnd *end)
-{
-	switch (end->status)
-	{
-		case RUN_FAILED:
-		case RUN_TIMED_OUT:
-			break;
-		case RUN_LOST:
-			/* What the run did not do itself is not counted, up to a limit. */
-			return definition->retry_when_lost &&
-				run_int32(row, RUN_COL_ATTEMPT) <
-				definition->max_attempts + TASKLY_CRASHES_MAX;
-		default:
-			return false;
-	}
-	if (run_int32(row, RUN_COL_ATTEMPT) >= definition->max_attempts)
-		return false;
-	if (list_names_end(definition->never_on, end))
-		return false;
-	return definition->retry_on == (Datum) 0 ||
-		list_names_end(definition->retry_on, end);
-}
-
-/* When the next attempt is due; false when that is beyond the deadline. */
-static bool
-next_attempt_at(const RunRow *row, const RunDefinition *definition,
-				const RunEnd *end, TimestampTz *due_at)
-{
-	int64		delay = backoff_delay_us(&definition->backoff,
-										 run_int32(row, RUN_COL_ATTEMPT),
-										 pg_prng_double(&pg_global_prng_state));
-
-	/* What is left of a lost shell run has its grace to go. */
-	if (end->status == RUN_LOST && definition->kind == RUN_KIND_SHELL)
-		delay = Max(delay, taskly_kill_grace_ms * INT64CONST(1000));
-	*due_at = taskly_now() + delay;
-	return run_is_null(row, RUN_COL_DEADLINE_AT) ||
-		*due_at < run_time(row, RUN_COL_DEADLINE_AT);
-}
-
-/* ------------------------------------------------------------------------
- * on_failure
- * ------------------------------------------------------------------------ */
-
-static void
-append_json_field(StringInfo json, const char *name, const char *value)
-{
-	if (json->len > 1)
-		appendStringInfoString(json, ", ");
-	escape_json(json, name);
-	appendStringInfoString(json, ": ");
-	if (value == NULL)
-		appendStringInfoString(json, "null");
-	else
-		escape_json(json, value);
-}
-
-static void
-append_json_number(StringInfo json, const char *name, int64 value)
-{
-	appendStringInfoString(json, ", ");
-	escape_json(json, name);
-	appendStringInfo(json, ": " INT64_FORMAT, value);
-}
-
-/* The run that ended, as args for the task that on_failure names. */
-static Datum
-failed_run_as_jsonb(const RunRow *row, const RunDefinition *definition,
-					const RunEnd *end, int consecutive_failures)
-{
-	StringInfoData json;
-
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	append_json_field(&json, "task", definition->task_name);
-	append_json_field(&json, "status", run_status_name(end->status));
-	append_json_field(&json, "sqlstate", end->sqlstate);
-	append_json_field(&json, "message", end->message);
-	append_json_field(&json, "detail", end->detail);
-	append_json_field(&json, "hint", end->hint);
-	append_json_field(&json, "scheduled_for",
-					  timestamptz_to_str(run_time(row, RUN_COL_SCHEDULED_FOR)));
-	append_json_number(&json, "run_id", run_int64(row, RUN_COL_RUN_ID));
-	append_json_number(&json, "attempt", run_int32(row, RUN_COL_ATTEMPT));
-	append_json_number(&json, "consecutive_failures", consecutive_failures);
-	if (end->exit_code >= 0)
-		append_json_number(&json, "exit_code", end->exit_code);
-	appendStringInfoChar(&json, '}');
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
-}
-
-/* A run made by on_failure calls no hook itself, or it might do so for ever. */
-static void
-call_on_failure(const RunRow *row, const RunDefinition *definition,
-				const RunEnd *end, int consecutive_failures)
-{
-	const char *name = definition->on_failure;
-	TaskRow		hook;
-	RunRow		hook_run;
-	TimestampTz now = taskly_now();
-
-	if (name == NULL)
-		name = taskly_on_failure;
-	if (name == NULL || name[0] == '\0' ||
-		strcmp(run_row_text(row, RUN_COL_SOURCE), RUN_SOURCE_HOOK) == 0)
-		return;
-	if (!task_store_find(name, run_oid(row, RUN_COL_OWNER), &hook))
-	{
-		ereport(LOG,
-				(errmsg("taskly: task \"%s\", to be called on failure of run " INT64_FORMAT ", does not exist",
-						name, run_int64(row, RUN_COL_RUN_ID))));
-		return;
-	}
-	run_row_for_task(&hook_run, &hook, now, now, RUN_SOURCE_HOOK);
-	run_row_set(&hook_run, RUN_COL_ARGS,
-				failed_run_as_jsonb(row, definition, end, consecutive_failures));
-	run_store_insert(&hook_run, 1);
-	wake_for_runs(run_int64(&hook_run, RUN_COL_RUN_ID), 1);
 }
 
 /* ------------------------------------------------------------------------
@@ -376,8 +217,7 @@ record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 {
 	TimestampTz due_at = 0;
 
-	end->is_final = !may_be_tried_again(row, definition, end) ||
-		!next_attempt_at(row, definition, end, &due_at);
+	end->is_final = !next_attempt(row, definition, end, &due_at);
 	if (end->is_final && !is_claimed)
 	{
 		ClaimResult result = run_store_delete(row);
@@ -395,7 +235,7 @@ record(RunRow *row, const RunDefinition *definition, RunEnd *end,
 		return put_back(row, is_claimed);
 	}
 	if (run_status_is_failure(end->status))
-		call_on_failure(row, definition, end, consecutive_failures);
+		on_failure_call(row, definition, end, consecutive_failures);
 	return CLAIM_OK;
 }
 
