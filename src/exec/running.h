@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * running.h
- *	  The run that a worker has in its hands: what executor.c and
+ *	  The run that a worker has in its hands: what executor.c, batch.c and
  *	  autocommit.c share.
  *
  *-------------------------------------------------------------------------
@@ -45,6 +45,9 @@ typedef struct RunningRun
 	RunEnd		end;
 } RunningRun;
 
+/* In a worker, once. */
+extern void running_install(int slot);
+
 /* Definition, args and attempt from a row that has been read; false: no task. */
 extern bool running_load(RunningRun *run);
 extern bool running_is_denied(RunningRun *run);
@@ -55,6 +58,9 @@ extern NextStep running_check(RunningRun *run);
 extern OutcomeKind running_kind_of_claim(ClaimResult claim);
 
 extern void running_init(RunningRun *run, const Assignment *assignment, Outcome *outcome);
+
+/* Forget what the last try has found out. */
+extern void running_begin_try(RunningRun *run);
 
 /*
  * Execute the command of a claimed run in its own level of settings, in the
