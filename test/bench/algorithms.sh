@@ -30,28 +30,28 @@ readonly RUNS_OF_SIDE=$(((PAIRS + 1) * (SLICE + SLICE / 20 + 3000)))
 make_stopwatch()
 {
 	query <<'ENDSQL'
-CREATE TABLE bench.turn (of_fifo boolean NOT NULL, began_at timestamptz NOT NULL, executed bigint NOT NULL);
+CREATE TABLE bench.turn (of_fifo boolean NOT NULL, began_at timestamptz NOT NULL, dispatched bigint NOT NULL);
 CREATE TABLE bench.slice (contender text, of_fifo boolean, turn integer, rate numeric NOT NULL,
 	PRIMARY KEY (contender, of_fifo, turn));
 
-CREATE FUNCTION bench.executed() RETURNS bigint LANGUAGE sql
-AS 'SELECT coalesce(sum(runs), 0)::bigint FROM taskly.workers';
+CREATE FUNCTION bench.dispatched() RETURNS bigint LANGUAGE sql
+AS 'SELECT dispatched FROM taskly.leader';
 
 CREATE FUNCTION bench.is_idle() RETURNS boolean LANGUAGE sql
 AS 'SELECT NOT EXISTS (SELECT FROM taskly.workers WHERE assigned > 0 OR run_id IS NOT NULL)';
 
 CREATE PROCEDURE bench.begin_turn(of_fifo boolean) LANGUAGE sql
-AS 'INSERT INTO bench.turn VALUES (of_fifo, clock_timestamp(), bench.executed())';
+AS 'INSERT INTO bench.turn VALUES (of_fifo, clock_timestamp(), bench.dispatched())';
 
--- Until so many runs have been executed since the latest turn began.
+-- Until workers have been given so many runs since the latest turn began.
 CREATE PROCEDURE bench.wait_for_slice(runs bigint) LANGUAGE plpgsql AS $$
 DECLARE
-	goal bigint := max(executed) + runs FROM bench.turn;
+	goal bigint := max(dispatched) + runs FROM bench.turn;
 	ends_at timestamptz := clock_timestamp() + interval '60 seconds';
 BEGIN
-	WHILE bench.executed() < goal LOOP
+	WHILE bench.dispatched() < goal LOOP
 		IF clock_timestamp() > ends_at THEN
-			RAISE 'of % runs, % were not executed in a minute', runs, goal - bench.executed();
+			RAISE 'of % runs, % did not start in a minute', runs, goal - bench.dispatched();
 		END IF;
 		PERFORM pg_sleep(0.01);
 	END LOOP;

@@ -5,14 +5,14 @@ readonly BACKLOG_FIRST=$((runs * 3 / 2))
 readonly BACKLOG_FEW=$((runs / 2))
 readonly BACKLOG_MEMORY_KB=153600
 
-# Runs a second of the first ones of a backlog to have ended, once they are there. That is asked of what
-# workers count, since to look into history costs as much as many runs.
+# Runs a second of the first ones of a backlog to have ended, once they are there. That is asked of the
+# scheduler's own count, since to look into history costs as much as many runs.
 rate_of_first()
 {
-	local executed
+	local before
 
-	executed=$(query -c 'SELECT coalesce(sum(runs), 0) FROM taskly.workers') && let_go &&
-		wait_until 120 "SELECT sum(runs) >= $executed + $1 FROM taskly.workers" || return
+	before=$(query -c 'SELECT dispatched FROM taskly.leader') && let_go &&
+		wait_until 120 "SELECT dispatched >= $before + $1 FROM taskly.leader" || return
 	query -c 'SELECT taskly.pause_all()' >/dev/null
 	wait_until 60 "SELECT count(*) = 0 FROM taskly.runs WHERE status = 'running'" || return
 	query -c "
