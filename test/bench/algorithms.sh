@@ -20,6 +20,67 @@ block_key_on_failure|'fifo', max_running_per_key => 1, block_key_on_failure => t
 quota of the role|'fifo'|q
 "
 
+# Slices of so many runs that a machine whose speed drifts is much the same in neighbouring ones, and
+# runs for all of them: workers go on a little longer than they are to.
+readonly SLICE=$((runs * 3 / 20))
+readonly PAIRS=$((2 * rounds + 2))
+readonly RUNS_OF_SIDE=$(((PAIRS + 1) * (SLICE + SLICE / 20 + 3000)))
+
+# What tells when a slice is over, and what it was.
+make_stopwatch()
+{
+	query <<'ENDSQL'
+CREATE TABLE bench.turn (of_fifo boolean NOT NULL, began_at timestamptz NOT NULL, dispatched bigint NOT NULL);
+CREATE TABLE bench.slice (contender text, of_fifo boolean, turn integer, rate numeric NOT NULL,
+	PRIMARY KEY (contender, of_fifo, turn));
+
+CREATE FUNCTION bench.dispatched() RETURNS bigint LANGUAGE sql
+AS 'SELECT dispatched FROM taskly.leader';
+
+CREATE FUNCTION bench.is_idle() RETURNS boolean LANGUAGE sql
+AS 'SELECT NOT EXISTS (SELECT FROM taskly.workers WHERE assigned > 0 OR run_id IS NOT NULL)';
+
+CREATE PROCEDURE bench.begin_turn(of_fifo boolean) LANGUAGE sql
+AS 'INSERT INTO bench.turn VALUES (of_fifo, clock_timestamp(), bench.dispatched())';
+
+-- Until workers have been given so many runs since the latest turn began.
+CREATE PROCEDURE bench.wait_for_slice(runs bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	goal bigint := max(dispatched) + runs FROM bench.turn;
+	ends_at timestamptz := clock_timestamp() + interval '60 seconds';
+BEGIN
+	WHILE bench.dispatched() < goal LOOP
+		IF clock_timestamp() > ends_at THEN
+			RAISE 'of % runs, % did not start in a minute', runs, goal - bench.dispatched();
+		END IF;
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END
+$$;
+
+-- Until the workers are done with what they had in their hands, and get no more.
+CREATE PROCEDURE bench.wait_until_idle() LANGUAGE plpgsql AS $$
+DECLARE
+	idle integer := 0;
+BEGIN
+	WHILE idle < 2 LOOP
+		PERFORM pg_sleep(0.01);
+		idle := CASE WHEN bench.is_idle() THEN idle + 1 ELSE 0 END;
+	END LOOP;
+END
+$$;
+ENDSQL
+}
+
+# The queues of a contender.
+queues_of()
+{
+	local name=$1 traits=$2
+
+	echo "$name"
+	[[ $traits != *2* ]] || echo "$name 2"
+}
+
 # Makes the queues and tasks of a contender, and what stands beside them. Fails with 3 where they
 # are not supported.
 make_contender()
@@ -31,63 +92,148 @@ make_contender()
 		*w*) sql+=" SELECT taskly.set_key('$name', 'key ' || n, weight => 1 + n % 3) FROM generate_series(0, 99) n;" ;;
 		*2*) sql+=" SELECT taskly.create_queue('$name 2', 'fifo'); SELECT taskly.define('$name 2', 'SELECT 1', queue => '$name 2');" ;;
 	esac
-	[[ $traits != *q* ]] || sql+=" SELECT taskly.set_quota(current_user::regrole, max_pending => 10000000, max_running => 1000);"
 	attempt "… $name" "$sql" || return
-	# Is a key taken? The run is not kept.
+	# Is a quota taken, and a key? Nothing of it is kept.
+	[[ $traits != *q* ]] || attempt "… $name" "$(quota_sql 1000); ROLLBACK" || return
 	[[ $traits != *k* ]] || attempt "… $name" "SELECT taskly.enqueue('$name', key => 'probe'); ROLLBACK"
+}
+
+quota_sql()
+{
+	echo "SELECT taskly.set_quota(current_user::regrole, max_running => $1);"
+}
+
+# Runs of a contender and of fifo, of which nothing starts yet. Of two queues, the first has three
+# times the weight, and so comes as far with three times the runs.
+prepare_contender()
+{
+	local name=$1 traits=$2 first=$RUNS_OF_SIDE second=0 key= rest=
+
+	[[ $traits != *2* ]] || second=$((RUNS_OF_SIDE / 4)) first=$((RUNS_OF_SIDE - RUNS_OF_SIDE / 4))
+	[[ $traits != *k* ]] || key="'key ' || n % 100"
+	[[ $traits != *d* ]] || rest="deadline => '1 hour'"
+	prepare_runs "$(enqueue_sql fifo "$RUNS_OF_SIDE")
+		$(enqueue_sql "$name" "$first" "$key" "$rest")
+		$(enqueue_sql "$name 2" "$second")"
+}
+
+# SQL that lets the queues start their runs, or not: pause or resume, and their names.
+switch_sql()
+{
+	local what=$1 queue
+
+	shift
+	for queue; do
+		echo "SELECT taskly.${what}_queue('$queue');"
+	done
+}
+
+# SQL for a slice of the contender, or of fifo. What is there is held in memory meanwhile, so a pause
+# costs nothing when it is over. A quota is of the role, and so of fifo, too, if it is there.
+turn_sql()
+{
+	local of_fifo=$1 quota=$2
+
+	shift 2
+	[ -z "$quota" ] || quota_sql 1000
+	echo "CALL bench.begin_turn($of_fifo);"
+	switch_sql resume "$@"
+	echo "CALL bench.wait_for_slice($SLICE);"
+	switch_sql pause "$@"
+	echo 'CALL bench.wait_until_idle();'
+	[ -z "$quota" ] || quota_sql NULL
+}
+
+# SQL for all slices of both in turns, fifo first and last; then the rest may go, which belongs to no slice.
+turns_sql()
+{
+	local name=$1 traits=$2 quota= queues n
+
+	mapfile -t queues < <(queues_of "$name" "$traits")
+	[[ $traits != *q* ]] || quota=yes
+	echo 'TRUNCATE bench.turn;'
+	switch_sql pause fifo "${queues[@]}"
+	echo 'SELECT taskly.resume_all();'
+	for n in $(seq "$PAIRS"); do
+		turn_sql true '' fifo
+		turn_sql false "$quota" "${queues[@]}"
+	done
+	turn_sql true '' fifo
+	echo 'CALL bench.begin_turn(true); CALL bench.begin_turn(false);'
+	switch_sql resume fifo "${queues[@]}"
+}
+
+# Runs a second of each slice.
+note_slices()
+{
+	local name=$1
+
+	query <<-ENDSQL
+		INSERT INTO bench.slice
+		SELECT '$name', of_fifo, turn, count(*) / extract(epoch FROM max(finished_at) - min(started_at))
+		FROM (
+			SELECT of_fifo, started_at, finished_at, width_bucket(started_at, began_at) AS turn
+			FROM taskly.finished_run
+				JOIN taskly.queue USING (queue_id)
+				JOIN (
+					SELECT of_fifo, array_agg(began_at ORDER BY began_at) AS began_at
+					FROM bench.turn GROUP BY of_fifo) turns ON of_fifo = (queue.name = 'fifo')) f
+		GROUP BY of_fifo, turn HAVING turn <= $PAIRS + of_fifo::integer;
+	ENDSQL
 }
 
 drain_contender()
 {
-	local name=$1 traits=$2 key= rest=
+	local name=$1 traits=$2
 
-	[[ $traits != *k* ]] || key="'key ' || n % 100"
-	[[ $traits != *d* ]] || rest="deadline => '1 hour'"
-	case $traits in
-		*2*)
-			prepare_runs "$(enqueue_sql "$name" $((contended / 2)))$(enqueue_sql "$name 2" $((contended / 2)))" &&
-				let_go && wait_for_runs "$contended" && check_runs "$contended" && rate_of_history && forget_history
-			;;
-		*) drain "$name" "$contended" "$key" "$rest" ;;
-	esac
+	prepare_contender "$name" "$traits" && query >/dev/null < <(turns_sql "$name" "$traits") &&
+		wait_for_runs $((2 * RUNS_OF_SIDE)) && check_runs $((2 * RUNS_OF_SIDE)) && note_slices "$name" &&
+		forget_history -c 'VACUUM taskly.pending_run'
 }
 
-# One round: fifo before every second contender, the ratio to which counts. One that cannot be measured
-# has reached nothing, and the others go on.
+# Each slice of a contender beside the mean of the two of fifo around it.
+ratios_of()
+{
+	query -c "
+		SELECT round(2 * c.rate / (before.rate + after.rate), 2)
+		FROM bench.slice c
+			JOIN bench.slice before ON before.contender = c.contender AND before.of_fifo AND before.turn = c.turn
+			JOIN bench.slice after ON after.contender = c.contender AND after.of_fifo AND after.turn = c.turn + 1
+		WHERE c.contender = '$1' AND NOT c.of_fifo"
+}
+
+# One that cannot be measured has reached nothing, and the others go on.
 contend()
 {
-	local order=$1 n=0 fifo name options traits rate
+	local name=$1 traits=$2
 
-	while IFS='|' read -r name options traits <&3; do
-		if [ $((n++ % 2)) = 0 ]; then
-			fifo=$(drain fifo "$contended") || return
-			fifos+=" $fifo"
-		fi
-		rate=$(drain_contender "$name" "$traits") ||
-			{ say "   round $round: $name could not be drained"; rate=0; drop_all_runs || return; }
-		ratios[$name]+=" $(calculate "$rate / $fifo")"
-	done 3< <($order <"$work/contenders")
+	ratios[$name]=0
+	if drain_contender "$name" "$traits"; then
+		ratios[$name]=$(ratios_of "$name") || return
+		say "   $name: $(median ${ratios[$name]})"
+	else
+		say "   $name could not be drained"
+		query >/dev/null -c "$(quota_sql NULL)" && drop_all_runs
+	fi
 }
 
 measure_algorithms()
 {
-	local contended=$((runs / 2)) round name options traits status ratio fifos=
+	local name options traits status fifos ratio names=()
 	local -A ratios=()
 
-	restart_server 2 && fresh_database && make_queue fifo "'fifo'" || return
-	: >"$work/contenders"
+	restart_server 2 && fresh_database && make_queue fifo "'fifo'" && make_stopwatch || return
 	while IFS='|' read -r name options traits <&3; do
 		make_contender "$name" "$options" "$traits"
 		status=$?
-		[ "$status" != 1 ] || return
-		[ "$status" != 0 ] || echo "$name|$options|$traits" >>"$work/contenders"
+		[ "$status" != 3 ] || continue
+		[ "$status" = 0 ] && contend "$name" "$traits" || return
+		names+=("$name")
 	done 3< <(sed '/^$/d' <<<"$CONTENDERS")
-	for round in $(seq "$rounds"); do
-		contend "$([ $((round % 2)) = 0 ] && echo tac || echo cat)" || return
-	done
-	report "drain of $contended runs in a fifo queue" "$(median $fifos) runs/s ($(spread $fifos))"
-	while IFS='|' read -r name options traits; do
+	fifos=$(query -c 'SELECT round(rate) FROM bench.slice WHERE of_fifo') || return
+	report "$SLICE runs at a time in a fifo queue" "$(median $fifos) runs/s ($(spread $fifos))"
+	for name in "${names[@]}"; do
 		ratio=$(median ${ratios[$name]})
 		report "… beside it: $name" "$ratio of it ($(spread ${ratios[$name]}))" 'at least 0.9' "$(verdict "$ratio >= 0.9")"
-	done <"$work/contenders"
+	done
 }
