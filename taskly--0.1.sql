@@ -2066,6 +2066,150 @@ AS $$
 $$;
 COMMENT ON FUNCTION taskly.run_graph(bigint) IS 'All runs that a run depends on or that depend on it, directly or through others, each once, as an indented tree: below the run that it depends on, and the deepest of them if there are several (depends_on names all). depth: the longest way to it from a run that depends on nothing, 0 for such a run. Shows what the reader may see in taskly.runs, at most the 10000 runs nearest to the given one. Errors: 42704 no such run, or not the reader''s; 22004 run_id is null.';
 
+CREATE VIEW taskly._reasons AS
+SELECT
+	p.run_id,
+	p.owner,
+	COALESCE(p.kind, t.kind) OPERATOR(pg_catalog.=) 'shell' AS is_shell,
+	GREATEST(p.due_at, p.queued_at) AS due_since,
+	CASE
+		WHEN a.run_id IS NOT NULL OR p.started_at IS NOT NULL
+		THEN pg_catalog.format(CASE WHEN a.stuck THEN 'It has been running since %s, and did not stop when it was told to.' ELSE 'It has been running since %s.' END,
+			COALESCE(a.started_at, p.started_at, a.picked_at))
+		WHEN p.home_id OPERATOR(pg_catalog.<>) h.home_id OR h.database OPERATOR(pg_catalog.<>) d.oid
+		THEN 'It came from another database, and is parked; SELECT taskly.adopt() lets it run here.'
+		WHEN p.due_at OPERATOR(pg_catalog.=) 'infinity'
+		THEN COALESCE((
+			SELECT pg_catalog.format('It waits for %s %s%s to %s.',
+				CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN 'run' ELSE 'runs' END,
+				pg_catalog.string_agg(w.parent_id::text, ', ' ORDER BY w.n) FILTER (WHERE w.n OPERATOR(pg_catalog.<=) 10),
+				CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) 10 THEN pg_catalog.format(' and %s more', pg_catalog.count(*) OPERATOR(pg_catalog.-) 10) END,
+				CASE pg_catalog.min(w.needs) WHEN 'succeeded' THEN 'succeed' ELSE 'end' END)
+			FROM (
+				SELECT c.parent_id, c.needs, pg_catalog.row_number() OVER (ORDER BY c.parent_id) AS n
+				FROM taskly.run_dependency c
+				WHERE c.run_id OPERATOR(pg_catalog.=) p.run_id AND c.parent_status IS NULL
+			) w
+			HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0), 'The runs that it waited for have ended: it is about to be due.')
+		WHEN p.due_at OPERATOR(pg_catalog.>) GREATEST(taskly.statement_time(), p.queued_at)
+		THEN CASE
+			WHEN p.attempt OPERATOR(pg_catalog.>) 0
+			THEN pg_catalog.concat_ws(': ', pg_catalog.format('It is tried again at %s, after attempt %s of %s', p.due_at, p.attempt, COALESCE(p.max_attempts, t.max_attempts)), p.last_message)
+			WHEN p.snoozes OPERATOR(pg_catalog.>) 0
+			THEN pg_catalog.format('It has called taskly.snooze(), and is due again at %s.', p.due_at)
+			ELSE pg_catalog.format('It is not due before %s.', p.due_at)
+		END
+		WHEN o.reason IS NOT NULL THEN o.reason
+		WHEN t.paused_at IS NOT NULL
+		THEN pg_catalog.concat_ws(': ', pg_catalog.format('Its task "%s" is paused', t.name), t.paused_reason)
+		WHEN q.paused_at IS NOT NULL
+		THEN pg_catalog.concat_ws(': ', pg_catalog.format('Its queue "%s" is paused', q.name), q.paused_reason)
+		WHEN y.paused_at IS NOT NULL
+		THEN pg_catalog.concat_ws(': ', pg_catalog.format('Its key "%s" is paused', p.key), y.paused_reason)
+		WHEN k.is_held AND b.run_id IS NOT NULL
+		THEN pg_catalog.format('Run %s has ended badly and blocks its key "%s", until that run has succeeded after retry(), or until resume_key().', b.run_id, p.key)
+		WHEN k.is_held AND f.run_id IS NOT NULL
+		THEN pg_catalog.format('Run %s of its key "%s" goes first: it is due again at %s.', f.run_id, p.key, f.due_at)
+		WHEN n.of_queue OPERATOR(pg_catalog.>=) q.max_running
+		THEN pg_catalog.format('Its queue "%s" has reached max_running: %s of %s.', q.name, n.of_queue, q.max_running)
+		WHEN n.of_key OPERATOR(pg_catalog.>=) q.max_running_per_key
+		THEN pg_catalog.format('Its key "%s" has reached max_running_per_key of its queue "%s": %s of %s, among them run %s.', p.key, q.name, n.of_key, q.max_running_per_key, n.key_run_id)
+		WHEN n.of_task OPERATOR(pg_catalog.>=) t.max_running
+		THEN pg_catalog.format('Its task "%s" has reached max_running: %s of %s.', t.name, n.of_task, t.max_running)
+		WHEN n.of_role OPERATOR(pg_catalog.>=) u.max_running
+		THEN pg_catalog.format('Its owner "%s" has reached the quota of running runs: %s of %s.', r.rolname, n.of_role, u.max_running)
+		WHEN p.source OPERATOR(pg_catalog.=) ANY ('{schedule,backfill}'::text[]) AND t.overlap OPERATOR(pg_catalog.<>) 'allow' AND n.occurrence IS NOT NULL
+		THEN pg_catalog.format('Another occurrence of its task, run %s, goes first: its overlap is "%s".', n.occurrence, t.overlap)
+	END AS reason,
+	CASE
+		WHEN q.rate IS NOT NULL
+		THEN pg_catalog.format('Its queue "%s" may have reached its rate: %s in %s.', q.name, q.rate, q.rate_interval)
+		WHEN q.rate_per_key IS NOT NULL AND p.key IS NOT NULL
+		THEN pg_catalog.format('Its key "%s" may have reached rate_per_key of its queue "%s": %s in %s.', p.key, q.name, q.rate_per_key, q.rate_interval)
+	END AS rate
+FROM taskly.pending_run p
+	JOIN pg_catalog.pg_database d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+	LEFT JOIN taskly.home h ON true
+	LEFT JOIN taskly.task t ON t.task_id OPERATOR(pg_catalog.=) p.task_id
+	LEFT JOIN taskly.queue q ON q.queue_id OPERATOR(pg_catalog.=) p.queue_id
+	LEFT JOIN taskly.queue_key y ON y.queue_id OPERATOR(pg_catalog.=) p.queue_id AND y.key OPERATOR(pg_catalog.=) p.key
+	LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) p.owner
+	LEFT JOIN taskly.running_runs() a ON a.run_id OPERATOR(pg_catalog.=) p.run_id
+		AND (p.started_at IS NOT NULL OR a.attempt OPERATOR(pg_catalog.>) p.attempt)
+	/* That others are parked is no reason. */
+	CROSS JOIN LATERAL (
+		SELECT CASE
+			WHEN l.reason IS NOT NULL AND NOT pg_catalog.starts_with(l.reason, 'Some tasks were restored') THEN l.reason
+			WHEN l.state OPERATOR(pg_catalog.<>) 'leading' THEN pg_catalog.format('The scheduler of this database is not at work: its state is "%s".', l.state)
+		END AS reason
+		FROM taskly.leader l
+	) o
+	LEFT JOIN LATERAL (
+		SELECT c.run_id
+		FROM taskly.key_block c
+		WHERE c.queue_id OPERATOR(pg_catalog.=) p.queue_id AND c.key OPERATOR(pg_catalog.=) p.key
+		ORDER BY c.run_id
+		LIMIT 1
+	) b ON true
+	/* A run that holds up its key is not held up by another. */
+	CROSS JOIN LATERAL (
+		SELECT q.block_key_on_failure AND p.key IS NOT NULL AND p.attempt OPERATOR(pg_catalog.=) 0 AND p.snoozes IS NULL
+			AND (b.run_id OPERATOR(pg_catalog.=) p.run_id) IS NOT TRUE AS is_held
+	) k
+	LEFT JOIN LATERAL (
+		SELECT c.run_id, c.due_at
+		FROM taskly.pending_run c
+		WHERE k.is_held AND c.queue_id OPERATOR(pg_catalog.=) p.queue_id AND c.key OPERATOR(pg_catalog.=) p.key
+			AND c.due_at OPERATOR(pg_catalog.>) taskly.statement_time() AND pg_catalog.isfinite(c.due_at)
+			AND (c.attempt OPERATOR(pg_catalog.>) 0 OR c.snoozes IS NOT NULL)
+		ORDER BY c.due_at
+		LIMIT 1
+	) f ON true
+	CROSS JOIN LATERAL (
+		SELECT
+			pg_catalog.count(*) FILTER (WHERE c.queue_id OPERATOR(pg_catalog.=) p.queue_id) AS of_queue,
+			pg_catalog.count(*) FILTER (WHERE c.queue_id OPERATOR(pg_catalog.=) p.queue_id AND c.key OPERATOR(pg_catalog.=) p.key) AS of_key,
+			pg_catalog.min(c.run_id) FILTER (WHERE c.queue_id OPERATOR(pg_catalog.=) p.queue_id AND c.key OPERATOR(pg_catalog.=) p.key) AS key_run_id,
+			pg_catalog.count(*) FILTER (WHERE c.task_id OPERATOR(pg_catalog.=) p.task_id) AS of_task,
+			pg_catalog.count(*) FILTER (WHERE c.owner OPERATOR(pg_catalog.=) p.owner) AS of_role,
+			pg_catalog.min(c.run_id) FILTER (WHERE c.task_id OPERATOR(pg_catalog.=) p.task_id AND c.source OPERATOR(pg_catalog.=) ANY ('{schedule,backfill}'::text[])) AS occurrence
+		FROM taskly.pending_run c
+			JOIN taskly.running_runs() g ON g.run_id OPERATOR(pg_catalog.=) c.run_id
+				AND (c.started_at IS NOT NULL OR g.attempt OPERATOR(pg_catalog.>) c.attempt)
+	) n
+	LEFT JOIN LATERAL (
+		SELECT c.max_running
+		FROM taskly.quota c
+		WHERE c.role OPERATOR(pg_catalog.=) p.owner OR c.role IS NULL AND r.rolsuper IS NOT TRUE
+		ORDER BY c.role NULLS LAST
+		LIMIT 1
+	) u ON true
+UNION ALL
+SELECT
+	f.run_id,
+	f.owner,
+	NULL,
+	NULL,
+	pg_catalog.concat_ws(': ', pg_catalog.format('It is over since %s, and %s', f.finished_at,
+		CASE f.status WHEN 'lost' THEN 'was lost' WHEN 'timed_out' THEN 'timed out'
+			ELSE CASE WHEN f.status OPERATOR(pg_catalog.=) ANY ('{succeeded,failed,expired}'::text[]) THEN f.status
+				ELSE 'was ' OPERATOR(pg_catalog.||) f.status END END), f.message),
+	NULL
+FROM taskly.finished_run f
+WHERE f.is_final;
+COMMENT ON VIEW taskly._reasons IS 'What taskly.why() says of runs, as far as tables and what is in execution tell; nobody else''s.';
+COMMENT ON COLUMN taskly._reasons.run_id IS 'the run';
+COMMENT ON COLUMN taskly._reasons.owner IS 'role that it runs as';
+COMMENT ON COLUMN taskly._reasons.is_shell IS 'whether it is a shell command; NULL: it is over';
+COMMENT ON COLUMN taskly._reasons.due_since IS 'when it was due; NULL: it is over';
+COMMENT ON COLUMN taskly._reasons.reason IS 'why it does not run now; NULL: the tables have no reason';
+COMMENT ON COLUMN taskly._reasons.rate IS 'the rate that it may wait for; NULL: none';
+
+CREATE FUNCTION taskly.why(run_id bigint) RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskly_why_v1';
+COMMENT ON FUNCTION taskly.why(bigint) IS 'Why a run does not run now, in one sentence: what it waits for, which pause, block or limit holds it back, that it runs, or how it ended. Of several reasons the first that would have to go. Errors: 22004 run_id is null; 42704 no such run, or not the caller''s to see.';
+
 GRANT SELECT ON taskly.tasks, taskly.runs, taskly.attempts, taskly.failures, taskly.queues, taskly.keys, taskly.quotas,
 	taskly.calendars, taskly.workers, taskly.nodes, taskly.leader, taskly.stats TO PUBLIC;
 -- END views
@@ -2163,7 +2307,7 @@ SELECT pg_catalog.pg_extension_config_dump('taskly.run_dependency', '');
 
 -- Tables are nobody's but the owner's, whatever default privileges are set. USAGE on the schema,
 -- which nobody but the owner has at first, is the right to use taskly.
-REVOKE ALL ON TABLE taskly.home, taskly.queue, taskly.queue_key, taskly.key_block, taskly.quota, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run, taskly.run_dependency FROM PUBLIC;
+REVOKE ALL ON TABLE taskly._reasons, taskly.home, taskly.queue, taskly.queue_key, taskly.key_block, taskly.quota, taskly.calendar, taskly.task, taskly.pending_run, taskly.finished_run, taskly.run_dependency FROM PUBLIC;
 REVOKE ALL ON SEQUENCE taskly.queue_queue_id_seq, taskly.calendar_calendar_id_seq, taskly.task_task_id_seq, taskly.run_run_id_seq FROM PUBLIC;
 REVOKE ALL ON SCHEMA taskly FROM PUBLIC;
 DO $$

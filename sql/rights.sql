@@ -31,6 +31,9 @@ SELECT taskly.create_queue('bobs_queue') > 0 AS has_id;
 -- Not found and not yours are the same.
 SELECT taskly.pause('shared');
 SELECT taskly.pause('no_such_task');
+-- Nor is a name told that would be near.
+SELECT taskly.pause('shareb');
+SELECT taskly.pause('mina');
 SELECT taskly.alter('shared', command => 'SELECT 2');
 SELECT taskly.drop_task('shared');
 SELECT taskly.resume('shared');

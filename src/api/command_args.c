@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
+#include "pgtime.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -27,6 +28,7 @@
 #include "api/common.h"
 #include "server/guc.h"
 #include "time/backoff.h"
+#include "time/schedule.h"
 
 #define MAX_OUTCOMES	100		/* entries of retry_on and never_on */
 #define MAX_EXIT_CODE	255
@@ -203,7 +205,9 @@ check_statements(List *statements, AtomicChoice atomic)
 				 errmsg("%s cannot be part of an atomic command",
 						CreateCommandName(refused)),
 				 errdetail("An atomic command runs in one transaction with the record of its outcome."),
-				 errhint("Use atomic => false to run each statement on its own.")));
+				 errhint(IsA(refused, TransactionStmt) ?
+						 "Leave it out: the command is a transaction already. With atomic => false each statement is one of its own." :
+						 "Use atomic => false to run each statement on its own.")));
 	return RUN_KIND_SQL;
 }
 
@@ -211,6 +215,20 @@ static bool
 is_blank(const char *text)
 {
 	return text[strspn(text, " \t\r\n\f\v")] == '\0';
+}
+
+/* No SQL, and hardly the name of a program, looks like one. */
+static void
+refuse_schedule(const char *command)
+{
+	Schedule	schedule;
+	ScheduleError error;
+
+	if (schedule_parse(command, session_timezone, &schedule, &error))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("command is a schedule: \"%s\"", command),
+				 errhint("The schedule comes before the command: taskly.schedule(name, schedule, command).")));
 }
 
 static void
@@ -231,6 +249,7 @@ check_command(const char *kind, const char *command, AtomicChoice atomic)
 	check_text("command", command);
 	if (is_blank(command))
 		refuse_empty();
+	refuse_schedule(command);
 	if (is_shell)
 	{
 		if (atomic == ATOMIC_YES)

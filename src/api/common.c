@@ -21,6 +21,7 @@
 #include "utils/syscache.h"
 
 #include "api/common.h"
+#include "api/similar_task.h"
 #include "server/shmem.h"
 #include "store/catalog.h"
 
@@ -334,9 +335,12 @@ add_candidate(int64 task_id, Oid owner, void *arg)
 static void
 task_not_found(const char *name)
 {
+	const char *similar = similar_task(name);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("task \"%s\" does not exist", name)));
+			 errmsg("task \"%s\" does not exist", name),
+			 similar != NULL ? errhint("Perhaps you meant task \"%s\".", similar) : 0));
 }
 
 void

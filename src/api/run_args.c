@@ -61,7 +61,7 @@ run_not_found(int64 run_id)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("run " INT64_FORMAT " does not exist", run_id),
-			 errhint("A run that has ended is known as long as history is kept, by setting and by queue.")));
+			 errhint("A run that has ended is known for taskly.history_retention, and only if its queue keeps such runs.")));
 }
 
 const char *
@@ -244,7 +244,8 @@ check_room(const QueueRow *queue, int64 count)
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("queue \"%s\" is full", queue->name),
 				 errdetail("It takes at most " INT64_FORMAT " pending runs.",
-						   queue->max_pending)));
+						   queue->max_pending),
+				 errhint("Let some finish or cancel them, or have the queue's owner raise max_pending with taskly.alter_queue().")));
 	room_believe(&belief, queue->queue_id, queue->max_pending, room, count);
 }
 

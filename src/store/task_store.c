@@ -50,6 +50,13 @@ static Statement find_all = {
 	1, {TEXTOID}
 };
 
+static Statement find_names = {
+	"SELECT name, owner FROM taskly.task"
+	" WHERE pg_catalog.char_length(name) OPERATOR(pg_catalog.>=) $1"
+	" AND pg_catalog.char_length(name) OPERATOR(pg_catalog.<=) $2 ORDER BY name",
+	2, {INT4OID, INT4OID}
+};
+
 static Statement lock_task = {
 	"SELECT * FROM taskly.task WHERE task_id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
 	1, {INT8OID}
@@ -243,6 +250,32 @@ task_store_find_all(const char *name, TaskOwnerReceiver receive, void *arg)
 	Datum		values[] = {CStringGetTextDatum(name)};
 
 	(void) store_execute(&find_all, values, NULL, relay_owner, &relay);
+}
+
+typedef struct NameRelay
+{
+	TaskNameReceiver receive;
+	void	   *arg;
+} NameRelay;
+
+static void
+relay_name(HeapTuple row, TupleDesc desc, void *arg)
+{
+	NameRelay  *relay = arg;
+	bool		isnull;
+
+	relay->receive(TextDatumGetCString(heap_getattr(row, 1, desc, &isnull)),
+				   DatumGetObjectId(heap_getattr(row, 2, desc, &isnull)),
+				   relay->arg);
+}
+
+void
+task_store_find_names(int min_letters, int max_letters, TaskNameReceiver receive, void *arg)
+{
+	NameRelay	relay = {receive, arg};
+	Datum		values[] = {Int32GetDatum(min_letters), Int32GetDatum(max_letters)};
+
+	(void) store_execute(&find_names, values, NULL, relay_name, &relay);
 }
 
 /* Where a locked row is to be copied to. */

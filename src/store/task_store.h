@@ -161,6 +161,11 @@ extern MissedPolicy task_missed(const TaskRow *task);
 typedef void (*TaskOwnerReceiver) (int64 task_id, Oid owner, void *arg);
 extern void task_store_find_all(const char *name, TaskOwnerReceiver receive, void *arg);
 
+/* The same for names of so many letters, in their order. */
+typedef void (*TaskNameReceiver) (const char *name, Oid owner, void *arg);
+extern void task_store_find_names(int min_letters, int max_letters,
+								  TaskNameReceiver receive, void *arg);
+
 /* Lock a task's row until the transaction ends and read its latest version; false: none. */
 extern bool task_store_lock(int64 task_id, TaskRow *task);
 

@@ -18,6 +18,7 @@ static bool parse_by_form(const char *text, const pg_tz *zone,
 						  Schedule *result, ScheduleError *error);
 static bool parse_every(const char *text, const char *at,
 						Schedule *result, ScheduleError *error);
+static bool refuse_missing_interval(const char *text, ScheduleError *error);
 static bool read_after_finish(const char **cursor);
 static bool refuse_day(Part word, ScheduleError *error);
 static bool refuse_rest(ScheduleKind kind, const char *rest, ScheduleError *error);
@@ -73,6 +74,8 @@ static bool
 parse_every(const char *text, const char *at, Schedule *result, ScheduleError *error)
 {
 	result->kind = SCHEDULE_EVERY;
+	if (*at == '\0')
+		return refuse_missing_interval(text, error);
 	if (at > text && is_letter(*at))
 	{
 		if (!period_parse_unit(&at, &result->period, error))
@@ -89,6 +92,14 @@ parse_every(const char *text, const char *at, Schedule *result, ScheduleError *e
 		return refuse_rest(result->kind, at, error);
 	return check_period(make_part(text, at), &result->period, error) &&
 		check_window(make_part(text, at), result, error);
+}
+
+static bool
+refuse_missing_interval(const char *text, ScheduleError *error)
+{
+	schedule_error(error, "missing interval in schedule: \"%s\"", part_text(next_token(text)).text);
+	schedule_error_detail(error, "An interval is a number and a unit, or a unit alone.");
+	return schedule_error_hint(error, "Use for example \"every 5 minutes\", \"every hour\" or \"@every 90s\".");
 }
 
 /* Moves the cursor behind "after finish", if that stands there. */
