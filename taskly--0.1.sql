@@ -2066,7 +2066,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION taskly.run_graph(bigint) IS 'All runs that a run depends on or that depend on it, directly or through others, each once, as an indented tree: below the run that it depends on, and the deepest of them if there are several (depends_on names all). depth: the longest way to it from a run that depends on nothing, 0 for such a run. Shows what the reader may see in taskly.runs, at most the 10000 runs nearest to the given one. Errors: 42704 no such run, or not the reader''s; 22004 run_id is null.';
 
-CREATE VIEW taskly._reasons AS
+CREATE VIEW taskly._reasons WITH (security_barrier) AS
 SELECT
 	p.run_id,
 	p.owner,

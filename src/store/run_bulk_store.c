@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 #include "utils/builtins.h"
@@ -80,6 +81,10 @@ static Statement count_in_queue = {
 };
 
 /* Queues of runs, each found by one look into the index, and not there. */
+/* Of this home only: a restore may bring runs before it brings their queues. */
+#define HOME_HERE \
+	"(SELECT h.home_id FROM taskly.home h WHERE h.database OPERATOR(pg_catalog.=) "
+
 static Statement find_strays = {
 	"WITH RECURSIVE used (queue_id) AS ("
 	" (SELECT p.queue_id FROM taskly.pending_run p ORDER BY p.queue_id LIMIT 1)"
@@ -89,17 +94,20 @@ static Statement find_strays = {
 	" FROM used u WHERE u.queue_id IS NOT NULL)"
 	" SELECT u.queue_id FROM used u WHERE u.queue_id IS NOT NULL"
 	" AND NOT EXISTS (SELECT FROM taskly.queue q WHERE q.queue_id OPERATOR(pg_catalog.=) u.queue_id)"
+	" AND EXISTS (SELECT FROM taskly.pending_run p WHERE p.queue_id OPERATOR(pg_catalog.=) u.queue_id"
+	"  AND p.home_id OPERATOR(pg_catalog.=) " HOME_HERE "$1))"
 	" LIMIT 64",
-	0, {0}
+	1, {OIDOID}
 };
 
 static Statement move_strays = {
 	"UPDATE taskly.pending_run SET queue_id = $2 WHERE run_id OPERATOR(pg_catalog.=) ANY (ARRAY("
 	" SELECT r.run_id FROM taskly.pending_run r"
 	" WHERE r.queue_id OPERATOR(pg_catalog.=) $1 AND r.started_at IS NULL"
+	" AND r.home_id OPERATOR(pg_catalog.=) " HOME_HERE "$3)"
 	" FOR UPDATE SKIP LOCKED))"
 	" RETURNING run_id",
-	2, {INT4OID, INT4OID}
+	3, {INT4OID, INT4OID, OIDOID}
 };
 
 static Statement set_home = {
@@ -224,15 +232,16 @@ int64
 run_bulk_move_strays(void)
 {
 	Strays		strays = {0};
+	Datum		here = ObjectIdGetDatum(MyDatabaseId);
 	int64		moved = 0;
 	int32		to_queue_id;
 
-	if (store_execute(&find_strays, NULL, NULL, receive_stray, &strays) == 0)
+	if (store_execute(&find_strays, &here, NULL, receive_stray, &strays) == 0)
 		return 0;
 	to_queue_id = queue_store_default();
 	for (int i = 0; i < strays.count; i++)
 	{
-		Datum		values[] = {Int32GetDatum(strays.queue_ids[i]), Int32GetDatum(to_queue_id)};
+		Datum		values[] = {Int32GetDatum(strays.queue_ids[i]), Int32GetDatum(to_queue_id), here};
 
 		moved += store_execute(&move_strays, values, NULL, wake_for_row, NULL);
 	}

@@ -204,6 +204,31 @@ $other->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--table=ta
 		'-d', $other->connstr('named'), "$dumps/named" ], 'once the role exists, its rows restore');
 is($other->safe_psql('named', q{SELECT parked FROM taskly.tasks WHERE name = 'lonely'}), 't', 'and are parked');
 
+# A restore that takes its time brings runs long before their queues: nobody moves them to another meanwhile.
+{
+	dump_database('source', 'piecemeal', '--no-acl');
+	$other->safe_psql('postgres', 'CREATE DATABASE piecemeal TEMPLATE template0');
+	my $restore_only = sub {
+		my ($name, @what) = @_;
+
+		$other->command_ok([ 'pg_restore', '--exit-on-error', @what, '-d', $other->connstr('piecemeal'), "$dumps/piecemeal" ], $name);
+	};
+	my $rest = "$dumps/piecemeal.list";
+
+	$restore_only->('the extension is restored', '--section=pre-data');
+	poll_ok($other, 'piecemeal', 'SELECT state FROM taskly.leader', 'leading', 'and is at work');
+	$restore_only->('then runs', '--data-only', '--table=pending_run');
+	my $leader = q{SELECT pid FROM taskly.leader};
+	my $pid = $other->safe_psql('piecemeal', $leader);
+	$other->safe_psql('piecemeal', "SELECT pg_terminate_backend($pid)");
+	poll_ok($other, 'piecemeal', "SELECT state, pid <> $pid FROM taskly.leader", 'leading|t', 'which a new leader meets');
+	poll_ok($other, 'piecemeal', "SELECT wait_event_type FROM pg_stat_activity WHERE pid = ($leader)", 'Extension', 'and leaves alone');
+	is($other->safe_psql('piecemeal', 'SELECT count(*) FROM taskly.queue'), '0', 'no queue was made for them');
+	my ($list) = run_command([ 'pg_restore', '-l', "$dumps/piecemeal" ]);
+	PostgreSQL::Test::Utils::append_to_file($rest, join("\n", grep { !/pending_run/ } split /\n/, $list) . "\n");
+	$restore_only->('then all else', '--data-only', '-L', $rest);
+}
+
 # One that was dropped before the dump: its rows come along, and wait for ever.
 $node->safe_psql('source', 'REVOKE ALL ON effect FROM homesick; REVOKE ALL ON SCHEMA taskly FROM homesick; DROP ROLE homesick');
 dump_database('source', 'orphaned', '--no-acl');
