@@ -1,8 +1,10 @@
 # What an order or a limit costs, where it does not hold anything back. Sourced by test/bench/run.
 
 # A name, options of create_queue, and keys of the runs (k: 100 different ones), weights of those
-# (w), deadlines (d), two queues (2), a quota of the role (q).
+# (w), deadlines (d), two queues (2), a quota of the role (q). The first is fifo itself: what it differs
+# by is what the method errs by.
 readonly CONTENDERS="
+fifo, too|'fifo'|
 fifo with keys|'fifo'|k
 priority|'priority'|
 fair|'fair'|
@@ -20,19 +22,21 @@ block_key_on_failure|'fifo', max_running_per_key => 1, block_key_on_failure => t
 quota of the role|'fifo'|q
 "
 
-# Slices of so many runs that a machine whose speed drifts is much the same in neighbouring ones, and
-# runs for all of them: workers go on a little longer than they are to.
-readonly SLICE=$((runs * 3 / 20))
-readonly PAIRS=$((2 * rounds + 2))
-readonly RUNS_OF_SIDE=$(((PAIRS + 1) * (SLICE + SLICE / 20 + 3000)))
+# Slices of so many runs that a machine whose speed drifts is much the same in neighbouring ones, so
+# many pairs that single ones do not decide, and runs for all of them: workers go on a little longer
+# than they are to.
+readonly SLICE=$((runs / 10))
+readonly PAIRS=$((4 * rounds))		# beside an older fifo, and as many beside a younger one
+readonly RUNS_OF_SLICE=$((SLICE + SLICE / 20 + 2000))
+readonly RUNS_OF_SIDE=$((PAIRS * RUNS_OF_SLICE))
 
 # What tells when a slice is over, and what it was.
 make_stopwatch()
 {
 	query <<'ENDSQL'
 CREATE TABLE bench.turn (of_fifo boolean NOT NULL, began_at timestamptz NOT NULL, dispatched bigint NOT NULL);
-CREATE TABLE bench.slice (contender text, of_fifo boolean, turn integer, rate numeric NOT NULL,
-	PRIMARY KEY (contender, of_fifo, turn));
+CREATE TABLE bench.slice (contender text, fifo text, of_fifo boolean, turn integer,
+	runs bigint NOT NULL, seconds numeric NOT NULL, PRIMARY KEY (contender, fifo, of_fifo, turn));
 
 CREATE FUNCTION bench.dispatched() RETURNS bigint LANGUAGE sql
 AS 'SELECT dispatched FROM taskly.leader';
@@ -103,18 +107,31 @@ quota_sql()
 	echo "SELECT taskly.set_quota(current_user::regrole, max_running => $1);"
 }
 
-# Runs of a contender and of fifo, of which nothing starts yet. Of two queues, the first has three
-# times the weight, and so comes as far with three times the runs.
-prepare_contender()
+# SQL that makes so many runs of a contender. Of two queues, the first has three times the weight, and so
+# comes as far with three times the runs.
+contender_sql()
 {
-	local name=$1 traits=$2 first=$RUNS_OF_SIDE second=0 key= rest=
+	local name=$1 traits=$2 count=$3 second=0 key= rest=
 
-	[[ $traits != *2* ]] || second=$((RUNS_OF_SIDE / 4)) first=$((RUNS_OF_SIDE - RUNS_OF_SIDE / 4))
+	[[ $traits != *2* ]] || second=$((count / 4))
 	[[ $traits != *k* ]] || key="'key ' || n % 100"
 	[[ $traits != *d* ]] || rest="deadline => '1 hour'"
-	prepare_runs "$(enqueue_sql fifo "$RUNS_OF_SIDE")
-		$(enqueue_sql "$name" "$first" "$key" "$rest")
-		$(enqueue_sql "$name 2" "$second")"
+	enqueue_sql "$name" $((count - second)) "$key" "$rest"
+	enqueue_sql "$name 2" "$second"
+}
+
+# Runs of the contender and of the queue fifo, of which nothing starts yet, made in the order in which
+# they will start.
+prepare_contender()
+{
+	local name=$1 traits=$2 fifo=$3 n sql=
+
+	for n in $(seq "$PAIRS"); do
+		[ $((n % 2)) = 0 ] || sql+=$(enqueue_sql "$fifo" "$RUNS_OF_SLICE")
+		sql+=$(contender_sql "$name" "$traits" "$RUNS_OF_SLICE")
+		[ $((n % 2)) = 1 ] || sql+=$(enqueue_sql "$fifo" "$RUNS_OF_SLICE")
+	done
+	prepare_runs "$sql"
 }
 
 # SQL that lets the queues start their runs, or not: pause or resume, and their names.
@@ -144,73 +161,97 @@ turn_sql()
 	[ -z "$quota" ] || quota_sql NULL
 }
 
-# SQL for all slices of both in turns, fifo first and last; then the rest may go, which belongs to no slice.
+# SQL that lets the queues of both start nothing, where all was paused. Entries at the right end of an
+# index are cheaper, and there would be those of the younger one: a run that is younger still, of the
+# youngest task, is in history before them.
+begin_turns_sql()
+{
+	echo 'TRUNCATE bench.turn;'
+	switch_sql pause "$@"
+	cat <<-ENDSQL
+		SELECT taskly.resume_all();
+		SELECT taskly.define('youngest after $*', 'SELECT 1');
+		SELECT taskly.enqueue('youngest after $*') AS youngest \gset
+		SELECT taskly.wait(:youngest, '1 minute');
+		CALL bench.wait_until_idle();
+	ENDSQL
+}
+
+# SQL for all slices of both, in pairs of which every second one begins with the contender: neither side
+# comes first, nor earlier. Then the rest may go, which belongs to no slice.
 turns_sql()
 {
-	local name=$1 traits=$2 quota= queues n
+	local name=$1 traits=$2 fifo=$3 quota= queues n
 
 	mapfile -t queues < <(queues_of "$name" "$traits")
 	[[ $traits != *q* ]] || quota=yes
-	echo 'TRUNCATE bench.turn;'
-	switch_sql pause fifo "${queues[@]}"
-	echo 'SELECT taskly.resume_all();'
+	begin_turns_sql "$fifo" "${queues[@]}"
 	for n in $(seq "$PAIRS"); do
-		turn_sql true '' fifo
+		[ $((n % 2)) = 0 ] || turn_sql true '' "$fifo"
 		turn_sql false "$quota" "${queues[@]}"
+		[ $((n % 2)) = 1 ] || turn_sql true '' "$fifo"
 	done
-	turn_sql true '' fifo
 	echo 'CALL bench.begin_turn(true); CALL bench.begin_turn(false);'
-	switch_sql resume fifo "${queues[@]}"
+	switch_sql resume "$fifo" "${queues[@]}"
 }
 
-# Runs a second of each slice.
+# What each slice was.
 note_slices()
 {
-	local name=$1
+	local name=$1 fifo=$2
 
 	query <<-ENDSQL
 		INSERT INTO bench.slice
-		SELECT '$name', of_fifo, turn, count(*) / extract(epoch FROM max(finished_at) - min(started_at))
+		SELECT '$name', '$fifo', of_fifo, turn, count(*), extract(epoch FROM max(finished_at) - min(started_at))
 		FROM (
 			SELECT of_fifo, started_at, finished_at, width_bucket(started_at, began_at) AS turn
 			FROM taskly.finished_run
 				JOIN taskly.queue USING (queue_id)
 				JOIN (
 					SELECT of_fifo, array_agg(began_at ORDER BY began_at) AS began_at
-					FROM bench.turn GROUP BY of_fifo) turns ON of_fifo = (queue.name = 'fifo')) f
-		GROUP BY of_fifo, turn HAVING turn <= $PAIRS + of_fifo::integer;
+					FROM bench.turn GROUP BY of_fifo) turns ON of_fifo = (queue.name = '$fifo')) f
+		GROUP BY of_fifo, turn HAVING turn BETWEEN 1 AND $PAIRS;
 	ENDSQL
 }
 
-drain_contender()
+drain_beside()
 {
-	local name=$1 traits=$2
+	local name=$1 traits=$2 fifo=$3 all=$((2 * RUNS_OF_SIDE + 1))
 
-	prepare_contender "$name" "$traits" && query >/dev/null < <(turns_sql "$name" "$traits") &&
-		wait_for_runs $((2 * RUNS_OF_SIDE)) && check_runs $((2 * RUNS_OF_SIDE)) && note_slices "$name" &&
+	prepare_contender "$name" "$traits" "$fifo" && query >/dev/null < <(turns_sql "$name" "$traits" "$fifo") &&
+		wait_for_runs "$all" && check_runs "$all" && note_slices "$name" "$fifo" &&
 		forget_history -c 'VACUUM taskly.pending_run'
 }
 
-# Each slice of a contender beside the mean of the two of fifo around it.
+# A queue is some percent slower or faster for being older, so the contender is beside one of either kind.
+drain_contender()
+{
+	local name=$1 traits=$2 younger="fifo after $1"
+
+	drain_beside "$name" "$traits" fifo && make_queue "$younger" "'fifo'" &&
+		drain_beside "$name" "$traits" "$younger"
+}
+
+# The rate of a contender beside that of fifo: in all slices together, and then pair by pair.
 ratios_of()
 {
 	query -c "
-		SELECT round(2 * c.rate / (before.rate + after.rate), 2)
-		FROM bench.slice c
-			JOIN bench.slice before ON before.contender = c.contender AND before.of_fifo AND before.turn = c.turn
-			JOIN bench.slice after ON after.contender = c.contender AND after.of_fifo AND after.turn = c.turn + 1
-		WHERE c.contender = '$1' AND NOT c.of_fifo"
+		SELECT round(sum(c.runs) / sum(c.seconds) / (sum(f.runs) / sum(f.seconds)), 2)
+		FROM bench.slice c JOIN bench.slice f USING (contender, fifo, turn)
+		WHERE contender = '$1' AND f.of_fifo AND NOT c.of_fifo
+		GROUP BY GROUPING SETS ((), (fifo, turn)) ORDER BY GROUPING(turn) DESC"
 }
 
 # One that cannot be measured has reached nothing, and the others go on.
 contend()
 {
-	local name=$1 traits=$2
+	local name=$1 traits=$2 all
 
-	ratios[$name]=0
+	ratio[$name]=0 pairs[$name]=0
 	if drain_contender "$name" "$traits"; then
-		ratios[$name]=$(ratios_of "$name") || return
-		say "   $name: $(median ${ratios[$name]})"
+		{ read -r all; pairs[$name]=$(cat); } < <(ratios_of "$name")
+		ratio[$name]=$all
+		say "   $name: $all"
 	else
 		say "   $name could not be drained"
 		query >/dev/null -c "$(quota_sql NULL)" && drop_all_runs
@@ -219,8 +260,8 @@ contend()
 
 measure_algorithms()
 {
-	local name options traits status fifos ratio names=()
-	local -A ratios=()
+	local name options traits status fifos names=()
+	local -A ratio=() pairs=()
 
 	restart_server 2 && fresh_database && make_queue fifo "'fifo'" && make_stopwatch || return
 	while IFS='|' read -r name options traits <&3; do
@@ -230,10 +271,11 @@ measure_algorithms()
 		[ "$status" = 0 ] && contend "$name" "$traits" || return
 		names+=("$name")
 	done 3< <(sed '/^$/d' <<<"$CONTENDERS")
-	fifos=$(query -c 'SELECT round(rate) FROM bench.slice WHERE of_fifo') || return
+	fifos=$(query -c 'SELECT round(runs / seconds) FROM bench.slice WHERE of_fifo') || return
 	report "$SLICE runs at a time in a fifo queue" "$(median $fifos) runs/s ($(spread $fifos))"
 	for name in "${names[@]}"; do
-		ratio=$(median ${ratios[$name]})
-		report "… beside it: $name" "$ratio of it ($(spread ${ratios[$name]}))" 'at least 0.9' "$(verdict "$ratio >= 0.9")"
+		report "… beside it: $name" \
+			"${ratio[$name]} of it (median of $((2 * PAIRS)) pairs $(median ${pairs[$name]}), $(spread ${pairs[$name]}))" \
+			'at least 0.9' "$(verdict "${ratio[$name]} >= 0.9")"
 	done
 }
