@@ -88,6 +88,22 @@ flow_first(const ReadyFlow *flow)
 	return entry_of(flow->heap.ph_root);
 }
 
+/* The list is what is left to look at, too: a heap may be as deep as it is large. */
+void
+flow_entries(const ReadyFlow *flow, RunEntry **list)
+{
+	int64		count = 1;
+
+	list[0] = flow_first(flow);
+	for (int64 i = 0; i < count; i++)
+	{
+		for (const pairingheap_node *node = list[i]->order_node.first_child;
+			 node != NULL; node = node->next_sibling)
+			list[count++] = entry_of(node);
+	}
+	Assert(count == flow->count);
+}
+
 static int
 compare_flows(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 {

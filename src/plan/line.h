@@ -122,7 +122,8 @@ ready_line_is_empty(const ReadyLine *line, int worker)
 		 pairingheap_is_empty(&line->followers[worker]));
 }
 
-/* The best of a flow. */
+/* The best of a flow; and all of it, in no order: flow->count entries. */
 extern struct RunEntry *flow_first(const ReadyFlow *flow);
+extern void flow_entries(const ReadyFlow *flow, struct RunEntry **list);
 
 #endif							/* TASKLY_LINE_H */

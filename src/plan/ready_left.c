@@ -161,32 +161,62 @@ ready_is_left(const RunEntry *entry)
  * Spilling: closed flows that have become too long
  * ------------------------------------------------------------------------ */
 
-/* It is a task that closes all its flows, or a key. */
-static bool
-is_closed_with(const RunEntry *entry, const void *arg)
+typedef struct Collected
 {
-	const ReadyFlow *flow = arg;
-	const FlowId *id = &flow->id;
+	RunEntry  **list;
+	int64		count;
+} Collected;
 
-	if (entry->state != ENTRY_READY || ready_is_pinned(entry) || entry->queue != id->line->queue)
-		return false;
+static void
+collect_flow(Collected *collected, const ReadyFlow *flow)
+{
+	int64		known = collected->count;
+	int64		end = known + flow->count;
+
+	collected->list = repalloc(collected->list, sizeof(RunEntry *) * (end + 1));
+	flow_entries(flow, collected->list + known);
+	for (int64 i = known; i < end; i++)
+	{
+		if (!ready_is_pinned(collected->list[i]))
+			collected->list[collected->count++] = collected->list[i];
+	}
+}
+
+/* What is closed along with a flow: it is its task that has no room, or its key. */
+static Collected
+collect_closed(const ReadyFlow *flow)
+{
+	Collected	result = {palloc(sizeof(RunEntry *)), 0};
+	dlist_iter	iter;
+
 	if (flow->task != NULL && !task_plan_has_room(flow->task))
-		return entry->task_id == id->task_id;
-	return entry->key == id->key;
+	{
+		dlist_foreach(iter, &flow->task->flows)
+		{
+			const ReadyFlow *other = dlist_container(ReadyFlow, task_node, iter.cur);
+
+			if (other->id.line->queue == flow->id.line->queue)
+				collect_flow(&result, other);
+		}
+		return result;
+	}
+	Assert(flow->id.key != NULL);
+	dlist_foreach(iter, &flow->id.key->flows)
+		collect_flow(&result, dlist_container(ReadyFlow, key_node, iter.cur));
+	return result;
 }
 
 /* It keeps its best runs, to go on with at once when it is opened. */
 static int64
 spill_flow(const ReadyFlow *flow)
 {
-	int64		count;
+	Collected	closed = collect_closed(flow);
 	int64		spilled = 0;
-	RunEntry  **list = ready_collect(is_closed_with, flow, &count);
 
-	ready_sort_worst_first(list, count);
-	while (spilled + ready_low() < count && leave(list[spilled]))
-		ready_remove(list[spilled++]);
-	pfree(list);
+	ready_sort_worst_first(closed.list, closed.count);
+	while (spilled + ready_low() < closed.count && leave(closed.list[spilled]))
+		ready_remove(closed.list[spilled++]);
+	pfree(closed.list);
 	return spilled;
 }
 
