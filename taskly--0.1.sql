@@ -1753,15 +1753,27 @@ SELECT
 		THEN pg_catalog.concat_ws(': ', 'The queue is paused', q.paused_reason)
 		WHEN s.reason IS NOT NULL THEN s.reason
 		WHEN w.running OPERATOR(pg_catalog.>=) q.max_running
-		THEN 'It has reached max_running.'
+		THEN pg_catalog.format('It has reached max_running: %s of %s.', w.running, q.max_running)
 		WHEN w.startable OPERATOR(pg_catalog.=) 0
-		THEN 'The tasks or keys of all waiting runs are paused, blocked or at their limits.'
+		THEN pg_catalog.format('No waiting run may start: %s.', (
+			SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', c.runs, c.of), ', ' ORDER BY c.place)
+			FROM (VALUES
+				(1, w.of_paused_task, 'of paused tasks'),
+				(2, w.of_full_task, 'of tasks at their max_running'),
+				(3, w.of_paused_key, 'with paused keys'),
+				(4, w.of_blocked_key, 'with keys that a failure blocks'),
+				(5, w.of_full_key, 'with keys at max_running_per_key'),
+				(6, w.of_full_role, 'of roles at their quota of running runs')
+			) c (place, runs, of)
+			WHERE c.runs OPERATOR(pg_catalog.>) 0))
 		WHEN s.running OPERATOR(pg_catalog.>=) s.max_workers
 		THEN 'All workers are busy.'
-		WHEN (q.rate IS NOT NULL OR q.rate_per_key IS NOT NULL) AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
-		THEN 'It may have reached its rate.'
+		WHEN q.rate IS NOT NULL AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
+		THEN pg_catalog.format('It may have reached its rate: %s in %s.', q.rate, q.rate_interval)
+		WHEN q.rate_per_key IS NOT NULL AND w.has_keys AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
+		THEN pg_catalog.format('Keys may have reached rate_per_key: %s in %s.', q.rate_per_key, q.rate_interval)
 		WHEN w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
-		THEN 'No worker has been free for it: those of other queues, roles or databases may have them all, or a quota is reached.'
+		THEN 'No worker has been free for it: those of other queues, roles or databases may have them all.'
 	END AS reason,
 	q.max_running,
 	q.max_running_per_key,
@@ -1793,7 +1805,14 @@ FROM taskly.queue q
 		SELECT
 			p.queue_id,
 			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
-			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND NOT s.is_held) AS startable,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by IS NULL) AS startable,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 1) AS of_paused_task,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 2) AS of_full_task,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 3) AS of_paused_key,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 4) AS of_blocked_key,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 5) AS of_full_key,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 6) AS of_full_role,
+			pg_catalog.bool_or(p.key IS NOT NULL) AS has_keys,
 			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due AND s.has_time) AS scheduled,
 			pg_catalog.count(*) FILTER (WHERE NOT s.has_time) AS depending,
 			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
@@ -1821,16 +1840,32 @@ FROM taskly.queue q
 				FROM taskly.key_block c
 				GROUP BY c.queue_id, c.key
 			) b ON b.queue_id OPERATOR(pg_catalog.=) p.queue_id AND b.key OPERATOR(pg_catalog.=) p.key
+			LEFT JOIN (
+				/* As in taskly.quotas: its own, else the general one, which does not bind superusers. */
+				SELECT c.owner, true AS is_full
+				FROM taskly.running_runs() c
+					JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) c.owner
+				GROUP BY c.owner, r.rolsuper
+				HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>=) (
+					SELECT x.max_running
+					FROM taskly.quota x
+					WHERE x.role OPERATOR(pg_catalog.=) c.owner OR x.role IS NULL AND NOT r.rolsuper
+					ORDER BY x.role NULLS LAST
+					LIMIT 1)
+			) u ON u.owner OPERATOR(pg_catalog.=) p.owner
 			CROSS JOIN LATERAL (
 				SELECT
 					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
 					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due,
 					pg_catalog.isfinite(p.due_at) AS has_time,
-					t.paused_at IS NOT NULL
-						OR n.running OPERATOR(pg_catalog.>=) t.max_running IS TRUE
-						OR k.running OPERATOR(pg_catalog.>=) o.max_running_per_key IS TRUE
-						OR y.paused_at IS NOT NULL
-						OR (o.block_key_on_failure AND b.run_id OPERATOR(pg_catalog.<>) p.run_id) IS TRUE AS is_held
+					CASE
+						WHEN t.paused_at IS NOT NULL THEN 1
+						WHEN n.running OPERATOR(pg_catalog.>=) t.max_running THEN 2
+						WHEN y.paused_at IS NOT NULL THEN 3
+						WHEN o.block_key_on_failure AND b.run_id OPERATOR(pg_catalog.<>) p.run_id THEN 4
+						WHEN k.running OPERATOR(pg_catalog.>=) o.max_running_per_key THEN 5
+						WHEN u.is_full THEN 6
+					END AS held_by
 			) s
 		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
 		GROUP BY p.queue_id
