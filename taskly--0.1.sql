@@ -1016,7 +1016,7 @@ CREATE FUNCTION taskly.schedulability(
 )
 LANGUAGE c STABLE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedulability_v1';
-COMMENT ON FUNCTION taskly.schedulability(text, double precision) IS 'Whether the tasks of a queue will meet their deadlines, by the tests of real-time scheduling theory, and whether its workers keep up: a row for each task (scope task), one for runs without a task (submitted), if there are any, and one for the queue. Durations are those of the latest 1000 attempts of each task: history, no bound. safety, 1 to 1000: the longest is multiplied by it. workers: the queue''s max_running or taskly.max_workers (of shell runs taskly.max_shell_runs), whichever is less. period: shortest time between two occurrences. deadline: as the task has it; without one, rate-monotonic tasks are tested against their period. wcet: what the tests take for the longest run: duration_max times safety, but not more than the task''s timeout. utilisation: wcet per period; the queue''s is the sum. bound: of Liu and Layland on the queue''s utilisation (rate_monotonic), 1 (edf), or the one for several workers; hyperbolic: the product of utilisations + 1, which is to be 2 at most. These two do not know of blocking; the verdict does. blocking: the longest that runs which are urgent less can hold up a run. response_time: the worst from due to end. arrival_rate: runs per second, by the schedule and what was enqueued in the last hour. load: arrival rate times mean duration per worker. backlog, backlog_work, drain_time: runs that are due and not over, the work they are, and when it will be done; NULL: never at this load. deadline_misses: of the runs measured. verdict: guaranteed, not guaranteed or infeasible; NULL: the task is paused or over; test: what says so; reason: why it is no guarantee. Who sees all tasks gets all; others their own, without a guarantee when there are tasks of others. Errors: 22004 an argument is null; 42704 no such queue; 22023 safety is out of range.';
+COMMENT ON FUNCTION taskly.schedulability(text, double precision) IS 'Whether the tasks of a queue will meet their deadlines, by the tests of real-time scheduling theory, and whether its workers keep up: first a row for the queue, the summary, then one for runs without a task (submitted), if there are any, and one for each task (scope task). Durations are those of the latest 1000 attempts of each task: history, no bound. safety, 1 to 1000: the longest is multiplied by it. workers: the queue''s max_running or taskly.max_workers (of shell runs taskly.max_shell_runs), whichever is less. period: shortest time between two occurrences. deadline: as the task has it; without one, rate-monotonic tasks are tested against their period. wcet: what the tests take for the longest run: duration_max times safety, but not more than the task''s timeout. utilisation: wcet per period; the queue''s is the sum. bound: of Liu and Layland on the queue''s utilisation (rate_monotonic), 1 (edf), or the one for several workers; hyperbolic: the product of utilisations + 1, which is to be 2 at most. These two do not know of blocking; the verdict does. blocking: the longest that runs which are urgent less can hold up a run. response_time: the worst from due to end. arrival_rate: runs per second, by the schedule and what was enqueued in the last hour. load: arrival rate times mean duration per worker. backlog, backlog_work, drain_time: runs that are due and not over, the work they are, and when it will be done; NULL: never at this load. deadline_misses: of the runs measured. verdict: guaranteed, not guaranteed or infeasible; NULL: the task is paused or over; test: what says so; reason: why it is no guarantee. Who sees all tasks gets all; others their own, without a guarantee when there are tasks of others. Errors: 22004 an argument is null; 42704 no such queue; 22023 safety is out of range.';
 -- END schedules
 
 /* ------------------------------------------------------------------------
@@ -1663,7 +1663,7 @@ COMMENT ON COLUMN taskly.workers.node IS 'server that it is a process of';
 COMMENT ON COLUMN taskly.workers.kind IS 'worker (SQL runs of one role) or supervisor (shell runs)';
 COMMENT ON COLUMN taskly.workers.pid IS 'its process';
 COMMENT ON COLUMN taskly.workers.role IS 'role that it has logged in as; NULL: a supervisor';
-COMMENT ON COLUMN taskly.workers.state IS 'starting, ready, retiring (ends after its run) or left';
+COMMENT ON COLUMN taskly.workers.state IS 'starting, ready, running (executes a run now), retiring (ends after its run) or left';
 COMMENT ON COLUMN taskly.workers.run_id IS 'what it executes now';
 COMMENT ON COLUMN taskly.workers.task IS 'name of that run''s task';
 COMMENT ON COLUMN taskly.workers.assigned IS 'runs that are handed to it and have not started';
@@ -2013,7 +2013,7 @@ SELECT
 		ELSE 'task'
 	END AS scope,
 	g.task_id,
-	t.name AS task,
+	CASE WHEN g.task_id IS NULL OR t.task_id IS NOT NULL THEN t.name ELSE '(dropped)' END AS task,
 	t.owner,
 	g.runs,
 	g.failures,
@@ -2056,8 +2056,8 @@ FROM (
 COMMENT ON VIEW taskly.stats IS 'What history tells of the runs that the reader may see: a row for each task, one for all submitted runs and one for all runs.';
 COMMENT ON COLUMN taskly.stats.scope IS 'task, submitted (runs without a task) or all';
 COMMENT ON COLUMN taskly.stats.task_id IS 'task; NULL for the other scopes';
-COMMENT ON COLUMN taskly.stats.task IS 'name of the task; NULL, too, when it was dropped';
-COMMENT ON COLUMN taskly.stats.owner IS 'owner of the task';
+COMMENT ON COLUMN taskly.stats.task IS 'name of the task; "(dropped)" when it was dropped; NULL for the other scopes';
+COMMENT ON COLUMN taskly.stats.owner IS 'owner of the task; NULL when it was dropped';
 COMMENT ON COLUMN taskly.stats.runs IS 'runs that are over';
 COMMENT ON COLUMN taskly.stats.failures IS 'runs that ended badly';
 COMMENT ON COLUMN taskly.stats.attempts IS 'attempts that started';

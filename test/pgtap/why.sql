@@ -1,7 +1,7 @@
 -- Why a run does not run now, of runs that do: limits, turns, workers; and who may ask.
 
 \ir helper.psql
-SELECT plan(31);
+SELECT plan(32);
 
 DROP ROLE IF EXISTS pgtap_one, pgtap_two;
 CREATE ROLE pgtap_one LOGIN;
@@ -108,6 +108,7 @@ SELECT is(ends(:a), 'cancelled', 'the end of it');
 -- No worker is left: what others run is not shown, but that it is so.
 SELECT array_agg(taskly.submit(:'sleep')) AS all FROM generate_series(1, current_setting('taskly.max_workers')::int) \gset
 SELECT ok(poll($$SELECT count(*) = current_setting('taskly.max_workers')::int FROM taskly.runs WHERE status = 'running'$$), 'all workers are busy');
+SELECT is(count(*), current_setting('taskly.max_workers')::bigint, 'and say so') FROM taskly.workers WHERE kind = 'worker' AND state = 'running';
 SET ROLE pgtap_two;
 SELECT taskly.submit(:'sleep') AS b \gset
 SELECT says(:b, '^All \d+ workers are taken: see taskly.max_workers\.$');
