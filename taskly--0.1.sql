@@ -1016,7 +1016,7 @@ CREATE FUNCTION taskly.schedulability(
 )
 LANGUAGE c STABLE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskly_schedulability_v1';
-COMMENT ON FUNCTION taskly.schedulability(text, double precision) IS 'Whether the tasks of a queue will meet their deadlines, by the tests of real-time scheduling theory, and whether its workers keep up: a row for each task (scope task), one for runs without a task (submitted), if there are any, and one for the queue. Durations are those of the latest 1000 attempts of each task: history, no bound. safety, 1 to 1000: the longest is multiplied by it. workers: the queue''s max_running or taskly.max_workers (of shell runs taskly.max_shell_runs), whichever is less. period: shortest time between two occurrences. deadline: as the task has it; without one, rate-monotonic tasks are tested against their period. wcet: what the tests take for the longest run: duration_max times safety, but not more than the task''s timeout. utilisation: wcet per period; the queue''s is the sum. bound: of Liu and Layland on the queue''s utilisation (rate_monotonic), 1 (edf), or the one for several workers; hyperbolic: the product of utilisations + 1, which is to be 2 at most. These two do not know of blocking; the verdict does. blocking: the longest that runs which are urgent less can hold up a run. response_time: the worst from due to end. arrival_rate: runs per second, by the schedule and what was enqueued in the last hour. load: arrival rate times mean duration per worker. backlog, backlog_work, drain_time: runs that are due and not over, the work they are, and when it will be done; NULL: never at this load. deadline_misses: of the runs measured. verdict: guaranteed, not guaranteed or infeasible; NULL: the task is paused or over; test: what says so; reason: why it is no guarantee. Who sees all tasks gets all; others their own, without a guarantee when there are tasks of others. Errors: 22004 an argument is null; 42704 no such queue; 22023 safety is out of range.';
+COMMENT ON FUNCTION taskly.schedulability(text, double precision) IS 'Whether the tasks of a queue will meet their deadlines, by the tests of real-time scheduling theory, and whether its workers keep up: first a row for the queue, the summary, then one for runs without a task (submitted), if there are any, and one for each task (scope task). Durations are those of the latest 1000 attempts of each task: history, no bound. safety, 1 to 1000: the longest is multiplied by it. workers: the queue''s max_running or taskly.max_workers (of shell runs taskly.max_shell_runs), whichever is less. period: shortest time between two occurrences. deadline: as the task has it; without one, rate-monotonic tasks are tested against their period. wcet: what the tests take for the longest run: duration_max times safety, but not more than the task''s timeout. utilisation: wcet per period; the queue''s is the sum. bound: of Liu and Layland on the queue''s utilisation (rate_monotonic), 1 (edf), or the one for several workers; hyperbolic: the product of utilisations + 1, which is to be 2 at most. These two do not know of blocking; the verdict does. blocking: the longest that runs which are urgent less can hold up a run. response_time: the worst from due to end. arrival_rate: runs per second, by the schedule and what was enqueued in the last hour. load: arrival rate times mean duration per worker. backlog, backlog_work, drain_time: runs that are due and not over, the work they are, and when it will be done; NULL: never at this load. deadline_misses: of the runs measured. verdict: guaranteed, not guaranteed or infeasible; NULL: the task is paused or over; test: what says so; reason: why it is no guarantee. Who sees all tasks gets all; others their own, without a guarantee when there are tasks of others. Errors: 22004 an argument is null; 42704 no such queue; 22023 safety is out of range.';
 -- END schedules
 
 /* ------------------------------------------------------------------------
@@ -1436,7 +1436,7 @@ COMMENT ON COLUMN taskly.runs.sqlstate IS 'code of its error; before it is over,
 COMMENT ON COLUMN taskly.runs.message IS 'message of its error; before it is over, of its last attempt that failed';
 COMMENT ON COLUMN taskly.runs.detail IS 'detail of its error';
 COMMENT ON COLUMN taskly.runs.hint IS 'hint of its error';
-COMMENT ON COLUMN taskly.runs.context IS 'context of its error';
+COMMENT ON COLUMN taskly.runs.context IS 'where in the command it failed, if the error says so, and the context of its error';
 COMMENT ON COLUMN taskly.runs.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
 COMMENT ON COLUMN taskly.runs.output_bytes IS 'how much it printed';
 COMMENT ON COLUMN taskly.runs.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or what cannot be kept, such as more than 64 kB; then message says so';
@@ -1502,7 +1502,7 @@ COMMENT ON COLUMN taskly.attempts.sqlstate IS 'code of its error';
 COMMENT ON COLUMN taskly.attempts.message IS 'message of its error';
 COMMENT ON COLUMN taskly.attempts.detail IS 'detail of its error';
 COMMENT ON COLUMN taskly.attempts.hint IS 'hint of its error';
-COMMENT ON COLUMN taskly.attempts.context IS 'context of its error';
+COMMENT ON COLUMN taskly.attempts.context IS 'where in the command it failed, if the error says so, and the context of its error';
 COMMENT ON COLUMN taskly.attempts.output IS 'what a shell command printed, as far as taskly.output_limit lets keep';
 COMMENT ON COLUMN taskly.attempts.output_bytes IS 'how much it printed';
 COMMENT ON COLUMN taskly.attempts.result IS 'what it gave to taskly.set_result(), else the first row of its last statement that returned one; NULL: nothing, or what cannot be kept, such as more than 64 kB; then message says so';
@@ -1555,7 +1555,7 @@ COMMENT ON COLUMN taskly.failures.sqlstate IS 'code of its error';
 COMMENT ON COLUMN taskly.failures.message IS 'message of its error';
 COMMENT ON COLUMN taskly.failures.detail IS 'detail of its error';
 COMMENT ON COLUMN taskly.failures.hint IS 'hint of its error';
-COMMENT ON COLUMN taskly.failures.context IS 'context of its error';
+COMMENT ON COLUMN taskly.failures.context IS 'where in the command it failed, if the error says so, and the context of its error';
 COMMENT ON COLUMN taskly.failures.output IS 'what a shell command printed';
 COMMENT ON COLUMN taskly.failures.command IS 'what it executed; of a task''s run: as the task says now';
 COMMENT ON COLUMN taskly.failures.args IS 'its arguments';
@@ -1663,7 +1663,7 @@ COMMENT ON COLUMN taskly.workers.node IS 'server that it is a process of';
 COMMENT ON COLUMN taskly.workers.kind IS 'worker (SQL runs of one role) or supervisor (shell runs)';
 COMMENT ON COLUMN taskly.workers.pid IS 'its process';
 COMMENT ON COLUMN taskly.workers.role IS 'role that it has logged in as; NULL: a supervisor';
-COMMENT ON COLUMN taskly.workers.state IS 'starting, ready, retiring (ends after its run) or left';
+COMMENT ON COLUMN taskly.workers.state IS 'starting, ready, running (executes a run now), retiring (ends after its run) or left';
 COMMENT ON COLUMN taskly.workers.run_id IS 'what it executes now';
 COMMENT ON COLUMN taskly.workers.task IS 'name of that run''s task';
 COMMENT ON COLUMN taskly.workers.assigned IS 'runs that are handed to it and have not started';
@@ -1753,15 +1753,27 @@ SELECT
 		THEN pg_catalog.concat_ws(': ', 'The queue is paused', q.paused_reason)
 		WHEN s.reason IS NOT NULL THEN s.reason
 		WHEN w.running OPERATOR(pg_catalog.>=) q.max_running
-		THEN 'It has reached max_running.'
+		THEN pg_catalog.format('It has reached max_running: %s of %s.', w.running, q.max_running)
 		WHEN w.startable OPERATOR(pg_catalog.=) 0
-		THEN 'The tasks or keys of all waiting runs are paused, blocked or at their limits.'
+		THEN pg_catalog.format('No waiting run may start: %s.', (
+			SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', c.runs, c.of), ', ' ORDER BY c.place)
+			FROM (VALUES
+				(1, w.of_paused_task, 'of paused tasks'),
+				(2, w.of_full_task, 'of tasks at their max_running'),
+				(3, w.of_paused_key, 'with paused keys'),
+				(4, w.of_blocked_key, 'with keys that a failure blocks'),
+				(5, w.of_full_key, 'with keys at max_running_per_key'),
+				(6, w.of_full_role, 'of roles at their quota of running runs')
+			) c (place, runs, of)
+			WHERE c.runs OPERATOR(pg_catalog.>) 0))
 		WHEN s.running OPERATOR(pg_catalog.>=) s.max_workers
 		THEN 'All workers are busy.'
-		WHEN (q.rate IS NOT NULL OR q.rate_per_key IS NOT NULL) AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
-		THEN 'It may have reached its rate.'
+		WHEN q.rate IS NOT NULL AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
+		THEN pg_catalog.format('It may have reached its rate: %s in %s.', q.rate, q.rate_interval)
+		WHEN q.rate_per_key IS NOT NULL AND w.has_keys AND w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
+		THEN pg_catalog.format('Keys may have reached rate_per_key: %s in %s.', q.rate_per_key, q.rate_interval)
 		WHEN w.oldest_wait OPERATOR(pg_catalog.>) '1 second'::interval
-		THEN 'No worker has been free for it: those of other queues, roles or databases may have them all, or a quota is reached.'
+		THEN 'No worker has been free for it: those of other queues, roles or databases may have them all.'
 	END AS reason,
 	q.max_running,
 	q.max_running_per_key,
@@ -1793,7 +1805,14 @@ FROM taskly.queue q
 		SELECT
 			p.queue_id,
 			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due) AS depth,
-			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND NOT s.is_held) AS startable,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by IS NULL) AS startable,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 1) AS of_paused_task,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 2) AS of_full_task,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 3) AS of_paused_key,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 4) AS of_blocked_key,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 5) AS of_full_key,
+			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND s.is_due AND s.held_by OPERATOR(pg_catalog.=) 6) AS of_full_role,
+			pg_catalog.bool_or(p.key IS NOT NULL) AS has_keys,
 			pg_catalog.count(*) FILTER (WHERE NOT s.is_running AND NOT s.is_due AND s.has_time) AS scheduled,
 			pg_catalog.count(*) FILTER (WHERE NOT s.has_time) AS depending,
 			pg_catalog.count(*) FILTER (WHERE s.is_running) AS running,
@@ -1821,16 +1840,32 @@ FROM taskly.queue q
 				FROM taskly.key_block c
 				GROUP BY c.queue_id, c.key
 			) b ON b.queue_id OPERATOR(pg_catalog.=) p.queue_id AND b.key OPERATOR(pg_catalog.=) p.key
+			LEFT JOIN (
+				/* As in taskly.quotas: its own, else the general one, which does not bind superusers. */
+				SELECT c.owner, true AS is_full
+				FROM taskly.running_runs() c
+					JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) c.owner
+				GROUP BY c.owner, r.rolsuper
+				HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>=) (
+					SELECT x.max_running
+					FROM taskly.quota x
+					WHERE x.role OPERATOR(pg_catalog.=) c.owner OR x.role IS NULL AND NOT r.rolsuper
+					ORDER BY x.role NULLS LAST
+					LIMIT 1)
+			) u ON u.owner OPERATOR(pg_catalog.=) p.owner
 			CROSS JOIN LATERAL (
 				SELECT
 					a.run_id IS NOT NULL OR p.started_at IS NOT NULL AS is_running,
 					p.due_at OPERATOR(pg_catalog.<=) GREATEST(taskly.statement_time(), p.queued_at) AS is_due,
 					pg_catalog.isfinite(p.due_at) AS has_time,
-					t.paused_at IS NOT NULL
-						OR n.running OPERATOR(pg_catalog.>=) t.max_running IS TRUE
-						OR k.running OPERATOR(pg_catalog.>=) o.max_running_per_key IS TRUE
-						OR y.paused_at IS NOT NULL
-						OR (o.block_key_on_failure AND b.run_id OPERATOR(pg_catalog.<>) p.run_id) IS TRUE AS is_held
+					CASE
+						WHEN t.paused_at IS NOT NULL THEN 1
+						WHEN n.running OPERATOR(pg_catalog.>=) t.max_running THEN 2
+						WHEN y.paused_at IS NOT NULL THEN 3
+						WHEN o.block_key_on_failure AND b.run_id OPERATOR(pg_catalog.<>) p.run_id THEN 4
+						WHEN k.running OPERATOR(pg_catalog.>=) o.max_running_per_key THEN 5
+						WHEN u.is_full THEN 6
+					END AS held_by
 			) s
 		WHERE ((SELECT taskly.reads_all()) OR pg_catalog.pg_has_role(p.owner, 'USAGE'))
 		GROUP BY p.queue_id
@@ -1978,7 +2013,7 @@ SELECT
 		ELSE 'task'
 	END AS scope,
 	g.task_id,
-	t.name AS task,
+	CASE WHEN g.task_id IS NULL OR t.task_id IS NOT NULL THEN t.name ELSE '(dropped)' END AS task,
 	t.owner,
 	g.runs,
 	g.failures,
@@ -2021,8 +2056,8 @@ FROM (
 COMMENT ON VIEW taskly.stats IS 'What history tells of the runs that the reader may see: a row for each task, one for all submitted runs and one for all runs.';
 COMMENT ON COLUMN taskly.stats.scope IS 'task, submitted (runs without a task) or all';
 COMMENT ON COLUMN taskly.stats.task_id IS 'task; NULL for the other scopes';
-COMMENT ON COLUMN taskly.stats.task IS 'name of the task; NULL, too, when it was dropped';
-COMMENT ON COLUMN taskly.stats.owner IS 'owner of the task';
+COMMENT ON COLUMN taskly.stats.task IS 'name of the task; "(dropped)" when it was dropped; NULL for the other scopes';
+COMMENT ON COLUMN taskly.stats.owner IS 'owner of the task; NULL when it was dropped';
 COMMENT ON COLUMN taskly.stats.runs IS 'runs that are over';
 COMMENT ON COLUMN taskly.stats.failures IS 'runs that ended badly';
 COMMENT ON COLUMN taskly.stats.attempts IS 'attempts that started';

@@ -10,6 +10,8 @@ SELECT taskly.define('good', 'SELECT 1') AS id \gset
 -- Names
 SELECT taskly.define(NULL, 'SELECT 1');
 SELECT taskly.define('', 'SELECT 1');
+SELECT taskly.define(E' \t ', 'SELECT 1');
+SELECT taskly.create_queue('  ');
 SELECT taskly.define(repeat('n', 201), 'SELECT 1');
 SELECT taskly.define(repeat('n', 200), 'SELECT 1') > 0 AS has_id, taskly.drop_task(repeat('n', 200));
 SELECT taskly.define(E'two\nlines', 'SELECT 1');
@@ -68,6 +70,7 @@ SELECT taskly.define('bad', 'SELECT 1', max_attempts => 0);
 SELECT taskly.define('bad', 'SELECT 1', max_attempts => 1000001);
 SELECT taskly.define('bad', 'SELECT 1', backoff => 'sometimes');
 SELECT taskly.define('bad', 'SELECT 1', backoff => 'linear -1s');
+SELECT taskly.define('once', 'SELECT 1', retry_on => '{40001}') > 0 AS has_id, taskly.alter('once', max_attempts => 2) > 0 AS may_retry, taskly.alter('once', retry_on => '{40}') > 0 AS no_notice, taskly.drop_task('once');
 SELECT taskly.define('bad', 'SELECT 1', retry_on => '{}');
 SELECT taskly.define('bad', 'SELECT 1', retry_on => '{{08},{09}}');
 SELECT taskly.define('bad', 'SELECT 1', retry_on => '{08,NULL}');

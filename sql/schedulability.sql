@@ -44,6 +44,8 @@ SELECT * FROM bounds;
 
 -- Longer by a fifth, the slow one holds up the fast one beyond its period, below the bound still.
 SELECT task, wcet, response_time, verdict, reason FROM taskly.schedulability('rt', 1.2) ORDER BY scope DESC, task_id;
+-- The summary comes first.
+SELECT scope FROM taskly.schedulability('rt') LIMIT 1;
 -- Not when its timeout ends it before.
 SELECT taskly.alter('slow', timeout => '4 s');
 SELECT task, wcet, verdict FROM taskly.schedulability('rt', 1.2) WHERE task = 'slow';

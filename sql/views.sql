@@ -127,6 +127,10 @@ SELECT run_id, status, message FROM taskly.failures WHERE run_id < 0;
 SELECT scope, task, owner, runs, failures, attempts, duration_mean, duration_p50, duration_p95, duration_p99,
 	lateness_mean, lateness_p50, lateness_p95, lateness_p99, deadline_misses, since
 FROM taskly.stats WHERE task_id = :task_id;
+SAVEPOINT before_drop;
+DELETE FROM taskly.task WHERE task_id = :task_id;
+SELECT scope, task, owner, runs FROM taskly.stats WHERE task_id = :task_id;
+ROLLBACK TO before_drop;
 -- Queues and tasks tell of the last hour only
 SELECT lateness_p50, lateness_p95, lateness_p99, deadline_misses FROM taskly.queues WHERE name = 'views_side';
 SELECT deadline_misses FROM taskly.tasks WHERE task_id = :task_id;

@@ -211,12 +211,6 @@ check_statements(List *statements, AtomicChoice atomic)
 	return RUN_KIND_SQL;
 }
 
-static bool
-is_blank(const char *text)
-{
-	return text[strspn(text, " \t\r\n\f\v")] == '\0';
-}
-
 /* No SQL, and hardly the name of a program, looks like one. */
 static void
 refuse_schedule(const char *command)

@@ -164,6 +164,12 @@ has_control_character(const char *text)
 	return false;
 }
 
+bool
+is_blank(const char *text)
+{
+	return text[strspn(text, " \t\r\n\f\v")] == '\0';
+}
+
 void
 check_name(const char *what, const char *name)
 {
@@ -173,6 +179,10 @@ check_name(const char *what, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("name of a %s must not be empty", what)));
+	if (is_blank(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("name of a %s must not be blank", what)));
 	if (length > TASKLY_NAME_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),

@@ -49,7 +49,10 @@ extern char *arg_text(FunctionCallInfo fcinfo, int n);
 extern char *required_text(FunctionCallInfo fcinfo, int n, const char *name);
 extern int64 required_int64(FunctionCallInfo fcinfo, int n, const char *name);
 
-/* A name of a "task" or "queue": 1 to TASKLY_NAME_MAX bytes, no control characters. */
+/* Is there nothing but white space? */
+extern bool is_blank(const char *text);
+
+/* A name of a "task" or "queue": 1 to TASKLY_NAME_MAX bytes, not blank, no control characters. */
 extern void check_name(const char *what, const char *name);
 
 /* A key of a run, such as "unique_key": 1 to TASKLY_NAME_MAX bytes, no control characters. */

@@ -165,14 +165,16 @@ taskly_running_runs_v1(PG_FUNCTION_ARGS)
  * ------------------------------------------------------------------------ */
 
 static const char *
-slot_state_name(const SlotInfo *slot)
+slot_state_name(const SlotInfo *slot, bool is_executing)
 {
 	switch (slot->state)
 	{
 		case SLOT_RESERVED:
 			return "starting";
 		case SLOT_READY:
-			return slot->is_retiring ? "retiring" : "ready";
+			if (slot->is_retiring)
+				return "retiring";
+			return is_executing ? "running" : "ready";
 		case SLOT_LEFT:
 		case SLOT_FREE:
 			break;
@@ -192,10 +194,23 @@ run_of_slot(int slot)
 	return activity.run_id;
 }
 
+/* Does the supervisor of this database have a shell run in its hands? */
+static bool
+shell_is_running(void)
+{
+	Activity	activity;
+
+	for (int i = taskly_max_workers; i < activity_count(); i++)
+		if (activity_get(i, &activity) && activity.database == MyDatabaseId)
+			return true;
+	return false;
+}
+
 static void
 add_slot(ResultRow *row, int slot, const SlotInfo *info)
 {
 	bool		is_supervisor = !OidIsValid(info->role);
+	int64		run_id = run_of_slot(slot);
 
 	add_value(row, CStringGetTextDatum(is_supervisor ? "supervisor" : "worker"));
 	if (info->pid != 0)
@@ -206,8 +221,8 @@ add_slot(ResultRow *row, int slot, const SlotInfo *info)
 		add_null(row);
 	else
 		add_value(row, ObjectIdGetDatum(info->role));
-	add_value(row, CStringGetTextDatum(slot_state_name(info)));
-	add_int64_or_null(row, run_of_slot(slot));
+	add_value(row, CStringGetTextDatum(slot_state_name(info, is_supervisor ? shell_is_running() : run_id != 0)));
+	add_int64_or_null(row, run_id);
 	add_value(row, Int32GetDatum(info->assigned));
 	add_value(row, Int64GetDatum(info->runs));
 	add_int64_or_null(row, info->started_at);

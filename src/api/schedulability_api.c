@@ -322,6 +322,8 @@ taskly_schedulability_v1(PG_FUNCTION_ARGS)
 	schedulability_analyse(call.queue.settings.algorithm, call.workers, tasks, count, &total);
 	if (call.has_others)
 		withdraw_guarantees(tasks, count, &total);
+	/* First what is to be read first. */
+	put_queue_load(fcinfo, &call, &total);
 	for (int i = 0; i < call.count; i++)
 	{
 		const LoadRow *row = &call.rows[i];
@@ -330,6 +332,5 @@ taskly_schedulability_v1(PG_FUNCTION_ARGS)
 		if (is_shown(row))
 			put_task_load(fcinfo, &call, row, task);
 	}
-	put_queue_load(fcinfo, &call, &total);
 	return (Datum) 0;
 }

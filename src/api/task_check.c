@@ -87,6 +87,11 @@ check_attempts(TaskDraft *draft)
 		check_backoff(row->backoff);
 	check_outcomes("retry_on", row->retry_on, row->kind);
 	check_outcomes("never_on", row->never_on, row->kind);
+	if (draft->is_changed[TASK_RETRY_ON] && row->retry_on != 0 && row->max_attempts == 1)
+		ereport(NOTICE,
+				(errmsg("runs of task \"%s\" are never tried again", row->name),
+				 errdetail("It has retry_on, but its max_attempts is 1."),
+				 errhint("Set max_attempts to let it have more of them.")));
 	if (row->timeout != NULL)
 		check_interval("timeout", row->timeout);
 	if (row->deadline != NULL)

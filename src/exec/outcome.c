@@ -16,6 +16,7 @@
 #include "utils/elog.h"
 #include "utils/timestamp.h"
 
+#include "exec/error_place.h"
 #include "exec/next_attempt.h"
 #include "exec/on_failure.h"
 #include "exec/outcome.h"
@@ -56,13 +57,13 @@ run_end_finish(RunEnd *end)
 }
 
 void
-run_end_from_error(RunEnd *end, const ErrorData *error)
+run_end_from_error(RunEnd *end, const ErrorData *error, const char *command)
 {
 	end->sqlstate = pstrdup(unpack_sql_state(error->sqlerrcode));
 	end->message = error->message;
 	end->detail = error->detail;
 	end->hint = error->hint;
-	end->context = error->context;
+	end->context = error_place_context(error, command);
 	/* What a failed command has asked for is nothing. */
 	end->result = (Datum) 0;
 	end->snooze_us = -1;

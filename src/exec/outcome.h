@@ -46,8 +46,8 @@ extern bool definition_load(const RunRow *row, RunDefinition *definition);
  */
 extern bool definition_recall(const RunRow *row, RunDefinition *definition);
 
-/* Fill the end of an attempt from an error. */
-extern void run_end_from_error(RunEnd *end, const ErrorData *error);
+/* Fill the end of an attempt from an error of its command; NULL: of what is before it. */
+extern void run_end_from_error(RunEnd *end, const ErrorData *error, const char *command);
 extern void run_end_init(RunEnd *end, RunStatus status);
 
 /* The attempt begins, and ends, now. */

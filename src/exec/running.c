@@ -317,7 +317,7 @@ running_lost_race(const ErrorData *error)
 bool
 running_judge_error(RunningRun *run, ErrorData *error)
 {
-	run_end_from_error(&run->end, error);
+	run_end_from_error(&run->end, error, run->definition.command);
 	run->end.status = RUN_FAILED;
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 	{

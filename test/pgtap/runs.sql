@@ -1,7 +1,7 @@
 -- Runs of SQL, as a user sees them: enqueue, wait, failures, attempts, cancel, retry, time limits.
 
 \ir helper.psql
-SELECT plan(58);
+SELECT plan(62);
 
 CREATE TABLE effect (n serial, what text, run_id text DEFAULT current_setting('taskly.run_id'));
 CREATE SEQUENCE tries;
@@ -48,6 +48,19 @@ SELECT taskly.submit($$DO 'BEGIN RAISE EXCEPTION ''m'' USING DETAIL = ''d'', HIN
 SELECT is(ends(:id), 'failed', 'so does one that raises an error itself');
 SELECT results_eq(format('SELECT sqlstate, message, detail, hint, context ~ ''RAISE'' FROM taskly.runs WHERE run_id = %s', :id),
 	$$VALUES ('TT001', 'm', 'd', 'h', true)$$, 'with all parts of the error');
+
+-- Where it failed: in a line of the command, of one not atomic, or of a statement in it
+SELECT taskly.submit(E'SELECT 1;\nSELECT ''Zoë'', nonsense\nFROM effect') AS id \gset
+SELECT taskly.submit(format('SELECT %L, nonsense, %L', repeat('é', 50), repeat('é', 50))) AS long \gset
+SELECT taskly.submit(E'VACUUM effect;\nSELECT nonsense', atomic => false) AS apart \gset
+SELECT taskly.submit($$DO 'BEGIN EXECUTE ''SELECT 1 FRM effect''; END'$$) AS inside \gset
+SELECT bool_and(ends(i) = 'failed') AS failed FROM unnest(ARRAY[:id, :long, :apart, :inside]::bigint[]) i;
+SELECT is(context, 'line 2, character 15: "SELECT ''Zoë'', nonsense"', 'the context says where in the command') FROM taskly.runs WHERE run_id = :id;
+SELECT is(context, format('line 1, character 62: "...%s'', nonsense, ''%s..."', repeat('é', 37), repeat('é', 29)), 'with what is around it')
+FROM taskly.runs WHERE run_id = :long;
+SELECT is(context, 'line 2, character 8: "SELECT nonsense"', 'so it does when the command is not atomic') FROM taskly.runs WHERE run_id = :apart;
+SELECT matches(context, E'^line 1, character 14: "SELECT 1 FRM effect"\nPL/pgSQL function inline_code_block line 1 at EXECUTE\n', 'and in a statement of a function')
+FROM taskly.runs WHERE run_id = :inside;
 
 -- Attempts
 SELECT taskly.define('third time', $$

@@ -1,7 +1,7 @@
 -- Why a run does not run now, of runs that do: limits, turns, workers; and who may ask.
 
 \ir helper.psql
-SELECT plan(24);
+SELECT plan(32);
 
 DROP ROLE IF EXISTS pgtap_one, pgtap_two;
 CREATE ROLE pgtap_one LOGIN;
@@ -17,12 +17,21 @@ BEGIN
 END
 $$;
 
+-- The reason of a queue, of which readers see what is theirs
+CREATE FUNCTION queue_says(queue text, pattern text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM poll(format('SELECT reason ~ %L FROM taskly.queues WHERE name = %L', pattern, queue));
+	RETURN NEXT matches(reason, pattern) FROM taskly.queues WHERE name = queue;
+END
+$$;
+
 -- Each limit, and who has reached it
 SELECT taskly.create_queue('narrow', max_running => 1) > 0 AS has_id;
 SELECT taskly.submit(:'sleep', queue => 'narrow') AS a \gset
 SELECT taskly.submit('SELECT 1', queue => 'narrow') AS b \gset
 SELECT says(:a, '^It has been running since 2\S+ \S+\.$');
 SELECT says(:b, '^Its queue "narrow" has reached max_running: 1 of 1\.$');
+SELECT queue_says('narrow', '^It has reached max_running: 1 of 1\.$');
 SELECT taskly.cancel(:a);
 SELECT is(ends(:b), 'succeeded', 'it starts when there is room');
 SELECT says(:b, '^It is over since 2\S+ \S+, and succeeded$');
@@ -35,9 +44,11 @@ SELECT taskly.enqueue('sleeps', key => 'k') AS a \gset
 SELECT runs(:a);
 SELECT taskly.enqueue('sleeps', key => 'k') AS b \gset
 SELECT says(:b, format('^Its key "k" has reached max_running_per_key of its queue "keyed": 1 of 1, among them run %s\.$', :a));
+SELECT queue_says('keyed', '^No waiting run may start: 1 with keys at max_running_per_key\.$');
 SELECT taskly.alter('sleeps', max_running => 1) > 0 AS has_id;
 SELECT taskly.enqueue('sleeps', key => 'another') AS c \gset
 SELECT says(:c, '^Its task "sleeps" has reached max_running: 1 of 1\.$');
+SELECT queue_says('keyed', '^No waiting run may start: 2 of tasks at their max_running\.$');
 SELECT taskly.cancel(ARRAY[:a, :b, :c]::bigint[]);
 SELECT is(ends(:a), 'cancelled', 'the end of it');
 
@@ -57,6 +68,14 @@ SELECT taskly.submit('SELECT 1', queue => 'slow') AS a \gset
 SELECT is(ends(:a), 'succeeded', 'the first one starts');
 SELECT taskly.submit('SELECT 1', queue => 'slow') AS b \gset
 SELECT says(:b, '^Its queue "slow" may have reached its rate: 1 in 01:00:00\.$');
+SELECT queue_says('slow', '^It may have reached its rate: 1 in 01:00:00\.$');
+SELECT taskly.cancel(:b);
+SELECT taskly.create_queue('slow keys', rate_per_key => 1, rate_interval => '1 hour') > 0 AS has_id;
+SELECT taskly.submit('SELECT 1', queue => 'slow keys', key => 'k') AS a \gset
+SELECT ends(:a) = 'succeeded' AS has_ended;
+SELECT taskly.submit('SELECT 1', queue => 'slow keys', key => 'k') AS b \gset
+SELECT says(:b, '^Its key "k" may have reached rate_per_key of its queue "slow keys": 1 in 01:00:00\.$');
+SELECT queue_says('slow keys', '^Keys may have reached rate_per_key: 1 in 01:00:00\.$');
 SELECT taskly.cancel(:b);
 
 -- Who may ask
@@ -81,6 +100,7 @@ SELECT taskly.set_quota('pgtap_one', max_running => 1);
 SET ROLE pgtap_one;
 SELECT taskly.submit('SELECT 1') AS b \gset
 SELECT says(:b, '^Its owner "pgtap_one" has reached the quota of running runs: 1 of 1\.$');
+SELECT queue_says('default', '^No waiting run may start: 1 of roles at their quota of running runs\.$');
 SELECT taskly.cancel(ARRAY[:a, :b]::bigint[]);
 RESET ROLE;
 SELECT is(ends(:a), 'cancelled', 'the end of it');
@@ -88,6 +108,7 @@ SELECT is(ends(:a), 'cancelled', 'the end of it');
 -- No worker is left: what others run is not shown, but that it is so.
 SELECT array_agg(taskly.submit(:'sleep')) AS all FROM generate_series(1, current_setting('taskly.max_workers')::int) \gset
 SELECT ok(poll($$SELECT count(*) = current_setting('taskly.max_workers')::int FROM taskly.runs WHERE status = 'running'$$), 'all workers are busy');
+SELECT is(count(*), current_setting('taskly.max_workers')::bigint, 'and say so') FROM taskly.workers WHERE kind = 'worker' AND state = 'running';
 SET ROLE pgtap_two;
 SELECT taskly.submit(:'sleep') AS b \gset
 SELECT says(:b, '^All \d+ workers are taken: see taskly.max_workers\.$');
