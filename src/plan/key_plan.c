@@ -377,8 +377,10 @@ key_plan_has_room(const KeyPlan *key, bool is_blocker)
 int
 key_plan_leader(const KeyPlan *key, bool is_blocker)
 {
-	return key->running > 0 && key_plan_is_serial(key) && may_start(key, is_blocker) ?
-		key->worker : NO_WORKER;
+	if (key->running == 0 || !key_plan_is_serial(key) || !may_start(key, is_blocker) ||
+		(key_plan_is_strict(key) && !key->is_led_strictly))
+		return NO_WORKER;
+	return key->worker;
 }
 
 void
@@ -391,7 +393,10 @@ void
 key_plan_start(KeyPlan *key, int worker, int64 expected_us, TimestampTz now)
 {
 	if (key->running++ == 0)
+	{
 		key->worker = worker;
+		key->is_led_strictly = key_plan_is_strict(key);
+	}
 	else if (key->worker != worker)
 		key->worker = NO_WORKER;
 	if (key->queue->settings.algorithm == QUEUE_FAIR)

@@ -41,6 +41,7 @@ typedef struct KeyPlan
 	int			blockers;		/* runs in memory that hold up the others */
 	int			running;		/* dispatched and not yet ended */
 	int			worker;			/* who has all of these; NO_WORKER: none, several, the supervisor */
+	bool		is_led_strictly;	/* who has them knows that a failure holds up the others */
 	bool		is_held;		/* counted in WorkerLoad.keys */
 	int64		waiting;		/* in memory */
 

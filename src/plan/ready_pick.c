@@ -17,6 +17,8 @@ ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now)
 {
 	TaskPlan   *task = ready_task_of(entry);
 	KeyPlan    *key = entry->key;
+	/* Who had it handed over by another scheduler does not know what that is to those behind it. */
+	int			leader = entry->is_adopted ? NO_WORKER : worker;
 	int64		charge_us = key && key->average_us ? key->average_us : expected_us;
 
 	entry->charged_us = Min(charge_us ? charge_us : UNKNOWN_CHARGE_US, PG_INT32_MAX);
@@ -27,7 +29,7 @@ ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now)
 	throttle_start(entry->queue, worker, now);
 	line_begin_key_change(key);
 	if (key != NULL)
-		key_plan_start(key, worker, entry->charged_us, now);
+		key_plan_start(key, leader, entry->charged_us, now);
 	line_end_key_change(key);
 	/* It may go on beside this one, however long that takes. */
 	if (key != NULL)

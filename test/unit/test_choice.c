@@ -359,6 +359,46 @@ test_followers(void)
 	end_first_of(&workers[0]);
 	put_of_key("f", TASK_TINY, 3);
 	ok(hand_out(workers, 1) == 0, "behind those that are to come back goes none");
+	finish_all(&workers[0]);
+	begin_scene();
+}
+
+/* Behind what a worker was given before it could know what a failure means goes none. */
+static void
+test_strangers(void)
+{
+	QueueSettings settings;
+	WorkerLoad	worker = make_worker(ALICE);
+	WaitingRun	adopted = make_run(TASK_TINY, ALICE);
+
+	begin_scene();
+	settings = throttle_find(1)->settings;
+	settings.block_key_on_failure = true;
+	throttle_set(1, &settings);
+	adopted.key = "g";
+	adopted.is_adopted = true;
+	ready_put(throttle_find(1), &adopted, now);
+	choice_adopt(&worker, ready_find(adopted.run_id), now);
+	put_of_key("g", TASK_TINY, 3);
+	ok(hand_out(&worker, 1) == 0, "behind a run that another scheduler has handed over goes none");
+	finish_all(&worker);
+	ok(hand_out(&worker, 1) == 3, "behind one of ours others do");
+	finish_all(&worker);
+
+	begin_scene();
+	settings.block_key_on_failure = false;
+	settings.max_running_per_key = 1;
+	throttle_set(1, &settings);
+	put_of_key("h", TASK_TINY, 3);
+	ok(hand_out(&worker, 1) == 3, "a key without strict order has runs ahead");
+	settings.block_key_on_failure = true;
+	throttle_set(1, &settings);
+	ready_key_changed(ready_find(handed[0])->key);
+	put_of_key("h", TASK_TINY, 3);
+	ok(hand_out(&worker, 1) == 0, "once its order is strict, none goes behind these");
+	finish_all(&worker);
+	ok(hand_out(&worker, 1) == 3, "when they are over, the others go ahead, too");
+	finish_all(&worker);
 	begin_scene();
 }
 
@@ -585,6 +625,7 @@ main(void)
 	test_limits();
 	test_ahead();
 	test_followers();
+	test_strangers();
 	test_done();
 	test_suspect();
 	test_workers();
