@@ -166,6 +166,29 @@ line_would_wait(const RunEntry *entry)
 	return !has_room(entry->key, task, entry->is_blocker);
 }
 
+/*
+ * Runs of a key that go one after another may be in several lines: of several
+ * roles, or some of them shell. Does one in another line go before this flow's?
+ */
+static bool
+is_behind_another_line(const ReadyFlow *flow)
+{
+	dlist_iter	iter;
+
+	if (flow->id.key == NULL || !key_plan_is_serial(flow->id.key))
+		return false;
+	dlist_foreach(iter, &flow->id.key->flows)
+	{
+		const ReadyFlow *other = dlist_container(ReadyFlow, key_node, iter.cur);
+
+		if (other->id.line != flow->id.line && other->count > 0 &&
+			(other->task == NULL || task_plan_has_room(other->task)) &&
+			line_compare(flow_first(other), flow_first(flow)) > 0)
+			return true;
+	}
+	return false;
+}
+
 /* Behind whose runs may those of a flow go that has no room? */
 static int
 leader_of(const ReadyFlow *flow)
@@ -245,6 +268,11 @@ settle_flow(ReadyFlow *flow)
 {
 	ReadyLine  *line = flow->id.line;
 
+	if (is_behind_another_line(flow))
+	{
+		closed_count += flow->count;
+		return;
+	}
 	if (!has_room(flow->id.key, flow->task, flow_first(flow)->is_blocker))
 	{
 		closed_count += flow->count;
@@ -276,7 +304,32 @@ line_end_key_change(KeyPlan *key)
 	if (key == NULL)
 		return;
 	dlist_foreach(iter, &key->flows)
-		settle_flow(dlist_container(ReadyFlow, key_node, iter.cur));
+	{
+		ReadyFlow  *flow = dlist_container(ReadyFlow, key_node, iter.cur);
+
+		/* An empty one is about to go. */
+		if (flow->count > 0)
+			settle_flow(flow);
+	}
+}
+
+/* Around a change of a flow: others of its key may come to be first, or no longer. */
+static void
+begin_flow_change(ReadyFlow *flow)
+{
+	if (flow->id.key != NULL && key_plan_is_serial(flow->id.key))
+		line_begin_key_change(flow->id.key);
+	else
+		close_flow(flow);
+}
+
+static void
+end_flow_change(ReadyFlow *flow)
+{
+	if (flow->id.key != NULL && key_plan_is_serial(flow->id.key))
+		line_end_key_change(flow->id.key);
+	else if (flow->count > 0)
+		settle_flow(flow);
 }
 
 void
@@ -288,8 +341,8 @@ line_task_changed(TaskPlan *task)
 	{
 		ReadyFlow  *flow = dlist_container(ReadyFlow, task_node, iter.cur);
 
-		close_flow(flow);
-		settle_flow(flow);
+		begin_flow_change(flow);
+		end_flow_change(flow);
 	}
 }
 
@@ -428,11 +481,11 @@ line_add(RunEntry *entry)
 	ReadyFlow  *flow = flow_of(entry);
 
 	entry->queue->ready++;
-	close_flow(flow);
+	begin_flow_change(flow);
 	entry->flow = flow;
 	pairingheap_add(&flow->heap, &entry->order_node);
 	flow->count++;
-	settle_flow(flow);
+	end_flow_change(flow);
 }
 
 void
@@ -440,14 +493,13 @@ line_remove(RunEntry *entry)
 {
 	ReadyFlow  *flow = entry->flow;
 
-	close_flow(flow);
+	begin_flow_change(flow);
 	pairingheap_remove(&flow->heap, &entry->order_node);
 	flow->count--;
 	entry->flow = NULL;
 	entry->queue->ready--;
-	if (flow->count > 0)
-		settle_flow(flow);
-	else
+	end_flow_change(flow);
+	if (flow->count == 0)
 		end_flow(flow);
 }
 

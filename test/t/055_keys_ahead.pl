@@ -15,6 +15,7 @@ use Test::More;
 my $node = start_node(q{
 max_worker_processes = 16
 taskly.max_workers = 2
+taskly.enable_shell = on
 autovacuum = off
 fsync = off
 });
@@ -105,5 +106,25 @@ foreach my $queue (@queues)
 			WHERE queue = '$queue' AND key LIKE 'key %' AND status = 'succeeded' AND attempt = CASE WHEN (args ->> 0)::int % 41 = 0 THEN 2 ELSE attempt END}),
 		$is_strict ? '1200' : '1197', "$queue: all have succeeded in the end, once");
 }
+
+# Runs of one key that other processes execute: of two roles, and shell commands.
+sql(q{
+	CREATE ROLE tenant LOGIN;
+	GRANT USAGE ON SCHEMA taskly TO tenant;
+	SELECT taskly.pause_all()});
+sql(join '', map {
+	my $kind = $_ % 3 == 0 ? 'shell' : 'sql';
+	my $command = $kind eq 'shell' ? 'true' : 'SELECT 1';
+	my $role = $kind eq 'sql' && $_ % 4 == 0 ? 'tenant' : 'postgres';
+
+	"SET SESSION AUTHORIZATION $role; SELECT taskly.submit('$command', kind => '$kind', queue => 'serial', key => 'mixed'); RESET SESSION AUTHORIZATION;";
+} (1 .. 40));
+sql('SELECT taskly.resume_all()');
+all_end('true', 'runs of several roles and kinds end');
+is(sql(q{
+		SELECT count(*), count(DISTINCT (owner, kind)), bool_or(is_early) FROM (
+			SELECT owner, kind, run_id < lag(run_id) OVER (ORDER BY started_at) AS is_early FROM taskly.attempts
+			WHERE key = 'mixed' AND status = 'succeeded') a}),
+	'40|3|f', 'each in its turn');
 
 done_testing();

@@ -402,6 +402,48 @@ test_strangers(void)
 	begin_scene();
 }
 
+static int64
+put_one_of_key(const char *key, int64 task_id, Oid owner)
+{
+	WaitingRun	run = make_run(task_id, owner);
+
+	run.key = key;
+	ready_put(throttle_find(1), &run, now);
+	return run.run_id;
+}
+
+/* Runs of a key that go one after another do so whoever owns them. */
+static void
+test_order_of_owners(void)
+{
+	QueueSettings settings;
+	WorkerLoad	workers[2] = {make_worker(ALICE), make_worker(BOB)};
+	int64		first;
+	int64		second;
+
+	begin_scene();
+	settings = throttle_find(1)->settings;
+	settings.max_running_per_key = 1;
+	throttle_set(1, &settings);
+	first = put_one_of_key("i", TASK_TINY, BOB);
+	second = put_one_of_key("i", TASK_TINY, ALICE);
+	put_one_of_key("i", TASK_TINY, BOB);
+	ok(hand_out(workers, 2) == 1 && handed[0] == first, "one of another owner is not overtaken");
+	finish_all(&workers[1]);
+	ok(hand_out(workers, 2) == 1 && handed[0] == second, "it is the next one");
+	finish_all(&workers[0]);
+	ok(hand_out(workers, 2) == 1 && handed_to[0] == 1, "and then comes the one behind it");
+	finish_all(&workers[1]);
+
+	put_one_of_key("i", TASK_TINY, BOB);
+	second = put_one_of_key("i", TASK_TINY, ALICE);
+	ready_remove(ready_find(last_run - 1));
+	ok(hand_out(workers, 2) == 1 && handed[0] == second, "none waits for one that has gone");
+	finish_all(&workers[0]);
+	ok(line_closed_count() == 0, "and none is left over");
+	begin_scene();
+}
+
 /* Who has ended some without a word has room for others. */
 static void
 test_done(void)
@@ -626,6 +668,7 @@ main(void)
 	test_ahead();
 	test_followers();
 	test_strangers();
+	test_order_of_owners();
 	test_done();
 	test_suspect();
 	test_workers();

@@ -209,10 +209,30 @@ check_order(void)
 	}
 }
 
+/* Of a key whose runs go one after another: does one of another role or kind come before it? */
+static bool
+is_behind_other_line(const RunEntry *entry)
+{
+	if (entry->key == NULL || !key_plan_is_serial(entry->key))
+		return false;
+	for (int id = 1; id <= made; id++)
+	{
+		const RunEntry *other = ready_find(id);
+
+		if (other != NULL && other->state == ENTRY_READY && other->key == entry->key &&
+			(other->owner != entry->owner || other->is_shell != entry->is_shell) &&
+			(other->task_id == 0 || task_plan_has_room(task_plan_find(other->task_id))) &&
+			line_compare(other, entry) > 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 may_start(const RunEntry *entry)
 {
-	return (entry->task_id == 0 || task_plan_has_room(task_plan_find(entry->task_id))) &&
+	return !is_behind_other_line(flow_first(entry->flow)) &&
+		(entry->task_id == 0 || task_plan_has_room(task_plan_find(entry->task_id))) &&
 		(entry->key == NULL || key_plan_has_room(entry->key, entry->is_blocker));
 }
 
