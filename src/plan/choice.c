@@ -169,17 +169,19 @@ hold_key(WorkerLoad *worker, KeyPlan *key)
 {
 	if (key == NULL || key->running != 1 || !key_plan_is_serial(key))
 		return;
-	key->is_held = true;
+	key->holder = worker->index;
 	worker->keys++;
 }
 
 static void
 drop_key(WorkerLoad *worker, KeyPlan *key)
 {
-	if (key == NULL || key->running != 1 || !key->is_held)
+	if (key == NULL || key->running != 1)
 		return;
-	key->is_held = false;
-	worker->keys--;
+	/* Its limit may have been another meanwhile, and others have had runs of it. */
+	if (key->holder == worker->index)
+		worker->keys--;
+	key->holder = NO_WORKER;
 }
 
 void

@@ -98,6 +98,7 @@ init_key(KeyPlan *key, QueuePlan *queue, const char *text)
 	key->text = text ? pstrdup(text) : NULL;
 	MemoryContextSwitchTo(old_context);
 	key->share.weight = 1;
+	key->worker = key->holder = NO_WORKER;
 	rate_assume_used(&queue->rate_per_key, &key->rate_state, queue->starts_unknown_until);
 	dlist_init(&key->flows);
 }

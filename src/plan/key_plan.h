@@ -42,7 +42,7 @@ typedef struct KeyPlan
 	int			running;		/* dispatched and not yet ended */
 	int			worker;			/* who has all of these; NO_WORKER: none, several, the supervisor */
 	bool		is_led_strictly;	/* who has them knows that a failure holds up the others */
-	bool		is_held;		/* counted in WorkerLoad.keys */
+	int			holder;			/* in whose WorkerLoad.keys it counts, or NO_WORKER */
 	int64		waiting;		/* in memory */
 
 	/* Rows that are read apart from the queue's: all up to the watermark are in memory. */

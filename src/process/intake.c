@@ -87,6 +87,12 @@ intake_want_everything(void)
 	wanted.everything = true;
 }
 
+void
+intake_want_settings(void)
+{
+	wanted.settings = true;
+}
+
 static void
 want_news(const News *news)
 {

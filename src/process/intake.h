@@ -16,6 +16,9 @@ extern void intake_init(int entry);
 /* Read everything at the next intake_read(). */
 extern void intake_want_everything(void);
 
+/* Read queues, keys and what else is set. */
+extern void intake_want_settings(void);
+
 /* Look at one run's row again at the next intake_read(). */
 extern void intake_want_run(int64 run_id);
 

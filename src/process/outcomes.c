@@ -213,6 +213,19 @@ outcomes_undo_dispatch(int64 run_id, TimestampTz now)
  * Processes that vanished
  * ------------------------------------------------------------------------ */
 
+/*
+ * Of a run that a worker had nothing is known but that its row is gone: it may have
+ * blocked its key. Until that has been read none of the key starts.
+ */
+static void
+assume_block(RunEntry *entry)
+{
+	if (!is_in_strict_order(entry))
+		return;
+	entry->key->blocked_by = entry->run_id;
+	intake_want_settings();
+}
+
 /* End a run by a status of our own; its entry goes as its row does. */
 static void
 end_entry(RunEntry *entry, const EndRequest *request, TimestampTz now)
@@ -225,9 +238,12 @@ end_entry(RunEntry *entry, const EndRequest *request, TimestampTz now)
 	outcome.kind = executor_end(request, &outcome);
 	if (entry->state == ENTRY_DISPATCHED)
 	{
+		if (outcome.kind == OUTCOME_GONE)
+			assume_block(entry);
 		handle_outcome(&outcome, now);
 		return;
 	}
+	stop_key(entry, &outcome);
 	ready_remove(entry);
 	if (outcome.kind == OUTCOME_ENDED)
 		count_attempt(&outcome, true);
