@@ -85,7 +85,7 @@ extern void key_plan_set(QueuePlan *queue, const char *text, int weight,
 typedef void (*KeyPlanVisitor) (KeyPlan *key);
 extern void key_plan_end_reload(KeyPlanVisitor changed, TimestampTz now);
 
-/* Between line_begin_key_change() and line_end_key_change(): what its row says has been read. */
+/* Between flow_begin_key_change() and flow_end_key_change(): what its row says has been read. */
 extern void key_plan_rejoin(KeyPlan *key);
 
 /* May a run of the key start: one that holds up the others, or any? */

@@ -78,22 +78,9 @@ typedef struct ReadyFlow
 /* All of its memory is parent's; there are no lines. */
 extern void line_init(MemoryContext parent);
 
-/* Would a run go into a flow that is closed? */
-extern bool line_would_wait(const struct RunEntry *entry);
-
-/* Runs in closed flows. */
-extern int64 line_closed_count(void);
-
 /* A run goes in line, or leaves it. A flow, and a line, go with their last run. */
 extern void line_add(struct RunEntry *entry);
 extern void line_remove(struct RunEntry *entry);
-
-/* Around a change of what the places of a key's flows depend on; NULL: no key. */
-extern void line_begin_key_change(KeyPlan *key);
-extern void line_end_key_change(KeyPlan *key);
-
-/* A task may have room again, or no more. */
-extern void line_task_changed(TaskPlan *task);
 
 /* A run of the line is started, and should take so long. */
 extern void line_charge(ReadyLine *line, int64 us);
@@ -103,9 +90,6 @@ extern void line_correct(const struct RunEntry *entry, int64 us);
 
 /* May it start a run now? Who could not for a while has not saved up its share. */
 extern bool line_take_part(ReadyLine *line, bool may_start);
-
-/* Order of runs: 1 when a goes first. As the heaps of PostgreSQL want it. */
-extern int	line_compare(const struct RunEntry *a, const struct RunEntry *b);
 
 /* All lines, in no order. */
 extern dlist_head *ready_lines(void);
@@ -121,9 +105,5 @@ ready_line_is_empty(const ReadyLine *line, int worker)
 		(worker == NO_WORKER || worker >= line->followers_size ||
 		 pairingheap_is_empty(&line->followers[worker]));
 }
-
-/* The best of a flow; and all of it, in no order: flow->count entries. */
-extern struct RunEntry *flow_first(const ReadyFlow *flow);
-extern void flow_entries(const ReadyFlow *flow, struct RunEntry **list);
 
 #endif							/* TASKLY_LINE_H */

@@ -90,9 +90,9 @@ count_waiting(RunEntry *entry, int change)
 	key->waiting += change;
 	if (!entry->is_blocker)
 		return;
-	line_begin_key_change(key);
+	flow_begin_key_change(key);
 	key->blockers += change;
-	line_end_key_change(key);
+	flow_end_key_change(key);
 }
 
 static void
@@ -219,7 +219,7 @@ compare_worst_first(const void *a, const void *b)
 		return place_is_before(ready_place_of(x), ready_place_of(y)) ? 1 : -1;
 	if ((x->due_at > ready.now) != (y->due_at > ready.now))
 		return x->due_at > ready.now ? -1 : 1;
-	return line_compare(x, y);
+	return run_compare(x, y);
 }
 
 void
@@ -428,8 +428,8 @@ ready_advance(TimestampTz now)
 void
 ready_key_changed(KeyPlan *key)
 {
-	line_begin_key_change(key);
+	flow_begin_key_change(key);
 	key_plan_rejoin(key);
-	line_end_key_change(key);
+	flow_end_key_change(key);
 	ready_look_for_left(key);
 }

@@ -20,7 +20,7 @@
 #include "taskly.h"
 #include "lib/ilist.h"
 #include "lib/pairingheap.h"
-#include "plan/line.h"
+#include "plan/flow.h"
 #include "plan/task_plan.h"
 #include "plan/throttle.h"
 #include "storage/itemptr.h"

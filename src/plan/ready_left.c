@@ -153,7 +153,7 @@ ready_is_left(const RunEntry *entry)
 		leave_to_key(entry);
 		return true;
 	}
-	return line_closed_count() >= ready.limit / WAITING_SHARE && line_would_wait(entry) &&
+	return flow_closed_runs() >= ready.limit / WAITING_SHARE && flow_would_wait(entry) &&
 		leave(entry);
 }
 
@@ -252,10 +252,10 @@ ready_spill(void)
 {
 	bool		has_more = false;
 
-	if (line_closed_count() <= ready.limit / WAITING_SHARE)
+	if (flow_closed_runs() <= ready.limit / WAITING_SHARE)
 		return;
 	throttle_each(look_for_incomplete, &has_more);
-	while (has_more && line_closed_count() > ready.limit / WAITING_SHARE)
+	while (has_more && flow_closed_runs() > ready.limit / WAITING_SHARE)
 	{
 		ReadyFlow  *flow = find_long_closed_flow();
 

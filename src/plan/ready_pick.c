@@ -27,10 +27,10 @@ ready_take(RunEntry *entry, int worker, int64 expected_us, TimestampTz now)
 	ready_withdraw(entry);
 	entry->is_adopted = false;
 	throttle_start(entry->queue, worker, now);
-	line_begin_key_change(key);
+	flow_begin_key_change(key);
 	if (key != NULL)
 		key_plan_start(key, leader, entry->charged_us, now);
-	line_end_key_change(key);
+	flow_end_key_change(key);
 	/* It may go on beside this one, however long that takes. */
 	if (key != NULL)
 		ready_look_for_left(key);
@@ -52,13 +52,13 @@ ready_release(RunEntry *entry, int worker, int64 used_us)
 
 	throttle_end(entry->queue, worker);
 	line_correct(entry, used_us - entry->charged_us);
-	line_begin_key_change(key);
+	flow_begin_key_change(key);
 	if (key != NULL)
 	{
 		key_plan_end(key);
 		key_plan_learn(key, entry->charged_us, used_us);
 	}
-	line_end_key_change(key);
+	flow_end_key_change(key);
 	/* Others of its key may go on, even when it waits again. */
 	if (key != NULL)
 		ready_look_for_left(key);

@@ -189,7 +189,7 @@ ready_task_changed(TaskPlan *task)
 {
 	dlist_iter	iter;
 
-	line_task_changed(task);
+	flow_task_changed(task);
 	dlist_foreach(iter, &task->flows)
 	{
 		KeyPlan    *key = dlist_container(ReadyFlow, task_node, iter.cur)->id.key;
@@ -231,7 +231,7 @@ may_have_more(const TaskPlan *task)
 	int64		share = ready.limit / WAITING_SHARE;
 
 	return (task_plan_has_room(task) && !task->turn_is_taken) ||
-		(line_closed_count() < share / 2 && ready.held < share / 2);
+		(flow_closed_runs() < share / 2 && ready.held < share / 2);
 }
 
 static bool

@@ -440,7 +440,7 @@ test_order_of_owners(void)
 	ready_remove(ready_find(last_run - 1));
 	ok(hand_out(workers, 2) == 1 && handed[0] == second, "none waits for one that has gone");
 	finish_all(&workers[0]);
-	ok(line_closed_count() == 0, "and none is left over");
+	ok(flow_closed_runs() == 0, "and none is left over");
 	begin_scene();
 }
 

@@ -492,7 +492,7 @@ test_task_limit(void)
 		put_run(1, (WaitingRun) {.task_id = 5});
 	ok(begin_run(&workers[0]) && !begin_run(&workers[1]), "of a task no more run at once than it says");
 	facts.max_running = 2;
-	line_task_changed(task_plan_set(&facts));
+	flow_task_changed(task_plan_set(&facts));
 	ok(begin_run(&workers[1]) && !begin_run(&workers[2]), "a higher limit holds at once");
 }
 

@@ -222,7 +222,7 @@ is_behind_other_line(const RunEntry *entry)
 		if (other != NULL && other->state == ENTRY_READY && other->key == entry->key &&
 			(other->owner != entry->owner || other->is_shell != entry->is_shell) &&
 			(other->task_id == 0 || task_plan_has_room(task_plan_find(other->task_id))) &&
-			line_compare(other, entry) > 0)
+			run_compare(other, entry) > 0)
 			return true;
 	}
 	return false;
@@ -283,7 +283,7 @@ goes_before(const RunEntry *a, const RunEntry *b)
 {
 	if (a->queue->settings.algorithm == QUEUE_FAIR && a->key->share.tag != b->key->share.tag)
 		return a->key->share.tag < b->key->share.tag;
-	return line_compare(a, b) > 0;
+	return run_compare(a, b) > 0;
 }
 
 /* Behind the runs of a worker goes one of a key that it alone has, and whose runs go one after another. */
@@ -354,8 +354,8 @@ check_lines(void)
 		CHECK(line->startable <= count, "a line counts more runs than may start");
 		check_followers(line);
 	}
-	CHECK(line_closed_count() == closed, INT64_FORMAT " runs are counted as closed out, not " INT64_FORMAT,
-		  line_closed_count(), closed);
+	CHECK(flow_closed_runs() == closed, INT64_FORMAT " runs are counted as closed out, not " INT64_FORMAT,
+		  flow_closed_runs(), closed);
 }
 
 static void
