@@ -36,6 +36,8 @@
 #define STOP_GRACE_US		(5 * USECS_PER_SEC)
 
 /* One handing out to all workers. */
+static bool is_saturated = false;	/* nothing that comes now could start */
+
 typedef struct Round
 {
 	TimestampTz now;
@@ -117,6 +119,23 @@ hand_over(int slot, const Choice *choice, void *arg)
 	round->was_served[slot] = true;
 }
 
+/* Has every worker all that it may have, while more runs wait? */
+static bool
+all_are_full(WorkerLoad *const *loads)
+{
+	bool		result = false;
+
+	for (int i = 0; i < taskly_max_workers; i++)
+	{
+		if (loads[i] == NULL)
+			continue;
+		if (!choice_has_more(loads[i]))
+			return false;
+		result = true;
+	}
+	return result;
+}
+
 static void
 serve_workers(TimestampTz now)
 {
@@ -139,6 +158,7 @@ serve_workers(TimestampTz now)
 			slot_set_refill_mark(i, slot_assigned(i) / 2);
 		slot_wake(i);
 	}
+	is_saturated = all_are_full(loads);
 }
 
 /* ------------------------------------------------------------------------
@@ -196,6 +216,7 @@ TimestampTz
 dispatch_turn(TimestampTz now)
 {
 	pool_begin_wants();
+	is_saturated = true;
 	if (taskly_enabled && !intake_is_parked() && !intake_is_paused())
 	{
 		serve_workers(now);
@@ -203,6 +224,12 @@ dispatch_turn(TimestampTz now)
 		staffing_ask(pool_count_role, pool_want_worker, now);
 	}
 	return earlier(pool_end_wants(now), intake_paused_until());
+}
+
+bool
+dispatch_is_saturated(void)
+{
+	return is_saturated;
 }
 
 /* ------------------------------------------------------------------------

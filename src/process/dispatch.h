@@ -13,6 +13,9 @@
 /* Dispatch what can be; returns when to look again. */
 extern TimestampTz dispatch_turn(TimestampTz now);
 
+/* Since then: could nothing start that comes now, as all is paused or every worker has enough? */
+extern bool dispatch_is_saturated(void);
+
 /* Runs handed over since the last call. */
 extern int64 dispatch_take_count(void);
 

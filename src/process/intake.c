@@ -122,10 +122,11 @@ sort_news(const News *news)
 	}
 }
 
-void
+bool
 intake_take_news(void)
 {
 	News		news[NEWS_AT_ONCE];
+	bool		has_come = false;
 	bool		overflow;
 	int			count;
 
@@ -134,9 +135,11 @@ intake_take_news(void)
 		count = database_take_news(intake.entry, news, NEWS_AT_ONCE, &overflow);
 		if (overflow)
 			wanted.everything = true;
+		has_come = has_come || overflow || count > 0;
 		for (int i = 0; i < count; i++)
 			sort_news(&news[i]);
 	} while (count == NEWS_AT_ONCE);
+	return has_come;
 }
 
 bool

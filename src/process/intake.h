@@ -22,8 +22,8 @@ extern void intake_want_settings(void);
 /* Look at one run's row again at the next intake_read(). */
 extern void intake_want_run(int64 run_id);
 
-/* Take what sessions have told since the last turn. */
-extern void intake_take_news(void);
+/* Take what sessions have told since the last turn; false: nothing. */
+extern bool intake_take_news(void);
 
 /* Read all that is wanted, in one transaction; does nothing when nothing is. */
 extern void intake_read(TimestampTz now);

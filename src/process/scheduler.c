@@ -45,6 +45,8 @@
 #define MAX_COUNTS_AT_ONCE	1000
 /* And so often while they change. */
 #define COUNTS_INTERVAL_US	USECS_PER_SEC
+/* So late may be read what could not start any sooner. */
+#define NAP_US				1000
 
 static int	my_entry = -1;
 static int64 next_counts_us = 0;	/* monotonic */
@@ -188,9 +190,36 @@ count_turn(void)
 	database_count_turn(my_entry, &counts);
 }
 
+/*
+ * While runs come that could not start now, they are read some at a time: to be
+ * woken for each would take a tenth of two processors from those who enqueue them.
+ * False: there is other news.
+ */
+static bool
+nap(void)
+{
+	/* Who has set it for a run need not have; all is looked at after the nap. */
+	ResetLatch(MyLatch);
+	if (!database_nap(my_entry) || pool_has_news())
+		return false;
+	process_nap(NAP_US);
+	return true;
+}
+
+static void
+sleep_until(TimestampTz next, bool news_came)
+{
+	if (news_came && dispatch_is_saturated() && next > taskly_now() + NAP_US && nap())
+		return;
+	/* The latch alone does not tell: a wait for a lock or a standby may have reset it. */
+	if (database_has_news(my_entry) || pool_has_news())
+		next = taskly_now();
+	process_sleep_until(next);
+}
+
 /* Everything there is to do now; returns when there will be more. */
 static TimestampTz
-scheduler_turn(TimestampTz now)
+scheduler_turn(TimestampTz now, bool *news_came)
 {
 	TimestampTz next;
 
@@ -203,7 +232,7 @@ scheduler_turn(TimestampTz now)
 		/* Roles may have come that rows wait for. */
 		intake_want_everything();
 	}
-	intake_take_news();
+	*news_came = intake_take_news();
 	next = pool_tend(now);
 	next = earlier(next, recovery_turn());
 	intake_read(now);
@@ -216,11 +245,8 @@ scheduler_turn(TimestampTz now)
 	next = earlier(next, leader_warm_up(now));
 	next = earlier(next, dispatch_watch(now));
 	next = earlier(next, counts_turn());
-	/*
-	 * What has come up in this turn is for the next one. The latch alone does
-	 * not tell: a wait for a lock or a standby may have reset it.
-	 */
-	if (intake_wants_anything() || database_has_news(my_entry) || pool_has_news())
+	/* What has come up in this turn is for the next one. */
+	if (intake_wants_anything())
 		next = now;
 	database_show_wakeup_latency(my_entry, alarm_latency_us());
 	count_turn();
@@ -258,13 +284,14 @@ taskly_scheduler_main(Datum arg)
 	for (;;)
 	{
 		TimestampTz next;
+		bool		news_came;
 
 		MemoryContextSwitchTo(turn_context);
 		look_at_clock();
-		next = scheduler_turn(taskly_now());
+		next = scheduler_turn(taskly_now(), &news_came);
 		MemoryContextSwitchTo(TopMemoryContext);
 		MemoryContextReset(turn_context);
 		pgstat_report_stat(false);
-		process_sleep_until(next);
+		sleep_until(next, news_came);
 	}
 }

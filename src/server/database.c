@@ -29,6 +29,8 @@
 
 #define NEWS_RING_SIZE		4096	/* a power of two */
 #define MAX_REQUESTS		64
+/* With more, its scheduler does not nap. */
+#define MAX_NEWS_TO_NAP		32
 
 typedef struct DatabaseEntry
 {
@@ -43,6 +45,7 @@ typedef struct DatabaseEntry
 	bool		is_parked;
 	bool		has_led;		/* in this life of the server: @reboot is done */
 	bool		overflow;		/* news were dropped: read everything */
+	bool		is_napping;		/* the scheduler looks soon by itself: news of runs need not wake it */
 	int64		term;
 	TimestampTz led_since;
 	int64		waiting;
@@ -243,7 +246,7 @@ database_attach_scheduler(int entry, Oid database)
 		e->state = SCHEDULER_RUNNING;
 		e->wakeup_latency_us = 0;
 		e->news_head = e->news_tail;
-		e->overflow = false;
+		e->overflow = e->is_napping = false;
 	}
 	SpinLockRelease(&e->mutex);
 
@@ -345,10 +348,35 @@ database_take_news(int entry, News *news, int max, bool *everything)
 	SpinLockAcquire(&e->mutex);
 	*everything = e->overflow;
 	e->overflow = false;
+	e->is_napping = false;
 	while (count < max && e->news_head < e->news_tail)
 		news[count++] = e->news[e->news_head++ % NEWS_RING_SIZE];
 	SpinLockRelease(&e->mutex);
 	return count;
+}
+
+static bool
+are_of_runs(const News *news, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (news[i].kind != NEWS_RUNS)
+			return false;
+	}
+	return true;
+}
+
+bool
+database_nap(int entry)
+{
+	DatabaseEntry *e = &entries[entry];
+
+	SpinLockAcquire(&e->mutex);
+	e->is_napping = !e->overflow && e->news_tail - e->news_head < MAX_NEWS_TO_NAP;
+	for (uint64 i = e->news_head; i < e->news_tail && e->is_napping; i++)
+		e->is_napping = are_of_runs(&e->news[i % NEWS_RING_SIZE], 1);
+	SpinLockRelease(&e->mutex);
+	return e->is_napping;
 }
 
 bool
@@ -477,7 +505,9 @@ database_push_news(const News *news, int count)
 		if (e->database == MyDatabaseId && e->proc_number >= 0)
 		{
 			push_locked(e, news, count);
-			proc_number = e->proc_number;
+			e->is_napping = e->is_napping && are_of_runs(news, count);
+			if (!e->is_napping)
+				proc_number = e->proc_number;
 		}
 		SpinLockRelease(&e->mutex);
 		wake_process(proc_number);

@@ -110,6 +110,12 @@ extern int	database_take_news(int entry, News *news, int max, bool *everything);
 
 extern bool database_has_news(int entry);
 
+/*
+ * Until it takes news, the entry's scheduler is not woken for those of runs. False:
+ * there is other news already.
+ */
+extern bool database_nap(int entry);
+
 /* Set the latch of an entry's scheduler. */
 extern void database_wake_scheduler(int entry);
 

@@ -1,26 +1,28 @@
 # What an order or a limit costs, where it does not hold anything back. Sourced by test/bench/run.
 
-# A name, options of create_queue, and keys of the runs (k: 100 different ones), weights of those
-# (w), deadlines (d), two queues (2), a quota of the role (q). The first is fifo itself: what it differs
-# by is what the method errs by.
+# A name, options of create_queue, and keys of the runs (k: 100 different ones; b: so have those in
+# the fifo queue beside it), weights of those (w), deadlines (d), two queues (2), a quota of the role
+# (q). The first is fifo itself: what it differs by is what the method errs by.
 readonly CONTENDERS="
 fifo, too|'fifo'|
 fifo with keys|'fifo'|k
 priority|'priority'|
 fair|'fair'|
-fair with keys|'fair'|k
-fair with weights of keys|'fair'|kw
+fair with keys|'fair'|kb
+fair with weights of keys|'fair'|kbw
 rate_monotonic|'rate_monotonic'|
 edf|'edf'|d
 two queues with weights 3 and 1|'fifo', weight => 3|2
 max_running|'fifo', max_running => 1000|
-max_running_per_key|'fifo', max_running_per_key => 1000|k
+max_running_per_key|'fifo', max_running_per_key => 1000|kb
 rate|'fifo', rate => 10000000|
-rate_per_key|'fifo', rate_per_key => 10000000|k
+rate_per_key|'fifo', rate_per_key => 10000000|kb
 max_pending|'fifo', max_pending => 10000000|
-block_key_on_failure|'fifo', max_running_per_key => 1, block_key_on_failure => true|k
+block_key_on_failure|'fifo', max_running_per_key => 1, block_key_on_failure => true|kb
 quota of the role|'fifo'|q
 "
+
+readonly KEYS="'key ' || n % 100"
 
 # Slices of so many runs that a machine whose speed drifts is much the same in neighbouring ones, so
 # many pairs that single ones do not decide, and runs for all of them: workers go on a little longer
@@ -114,7 +116,7 @@ contender_sql()
 	local name=$1 traits=$2 count=$3 second=0 key= rest=
 
 	[[ $traits != *2* ]] || second=$((count / 4))
-	[[ $traits != *k* ]] || key="'key ' || n % 100"
+	[[ $traits != *k* ]] || key=$KEYS
 	[[ $traits != *d* ]] || rest="deadline => '1 hour'"
 	enqueue_sql "$name" $((count - second)) "$key" "$rest"
 	enqueue_sql "$name 2" "$second"
@@ -124,12 +126,14 @@ contender_sql()
 # they will start.
 prepare_contender()
 {
-	local name=$1 traits=$2 fifo=$3 n sql=
+	local name=$1 traits=$2 fifo=$3 n sql= key= beside
 
+	[[ $traits != *b* ]] || key=$KEYS
+	beside=$(enqueue_sql "$fifo" "$RUNS_OF_SLICE" "$key")
 	for n in $(seq "$PAIRS"); do
-		[ $((n % 2)) = 0 ] || sql+=$(enqueue_sql "$fifo" "$RUNS_OF_SLICE")
+		[ $((n % 2)) = 0 ] || sql+=$beside
 		sql+=$(contender_sql "$name" "$traits" "$RUNS_OF_SLICE")
-		[ $((n % 2)) = 1 ] || sql+=$(enqueue_sql "$fifo" "$RUNS_OF_SLICE")
+		[ $((n % 2)) = 1 ] || sql+=$beside
 	done
 	prepare_runs "$sql"
 }
