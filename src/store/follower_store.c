@@ -7,20 +7,20 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/hsearch.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "store/catalog.h"
 #include "store/dependency_store.h"
 #include "store/follower_store.h"
 #include "store/spi.h"
-
-static Statement read_all = {
-	"SELECT task_id, after FROM taskly.task WHERE after IS NOT NULL",
-	0, {0}, .sees_newest = true
-};
 
 static Statement set_after = {
 	"UPDATE taskly.task SET after = $2 WHERE task_id OPERATOR(pg_catalog.=) $1"
@@ -59,29 +59,33 @@ task_after_ids(const TaskRow *task, int64 **ids)
 	return task->after == (Datum) 0 ? 0 : read_ids(task->after, ids);
 }
 
-typedef struct AfterRelay
-{
-	AfterReceiver receive;
-	void	   *arg;
-} AfterRelay;
-
-static void
-relay_after(HeapTuple row, TupleDesc desc, void *arg)
-{
-	AfterRelay *relay = arg;
-	bool		isnull;
-	int64	   *ids;
-	int			count = read_ids(heap_getattr(row, 2, desc, &isnull), &ids);
-
-	relay->receive(DatumGetInt64(heap_getattr(row, 1, desc, &isnull)), ids, count, relay->arg);
-}
-
+/*
+ * By their index, whatever the planner thinks of it: without statistics it would read
+ * all tasks, each time that one of them is given a schedule. Sees what has
+ * committed, whatever the transaction's snapshot.
+ */
 void
 follower_store_read_all(AfterReceiver receive, void *arg)
 {
-	AfterRelay	relay = {receive, arg};
+	Relation	rel = catalog_open("task", AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(rel, catalog_relation_id("task_after"), true,
+										  snapshot, 0, NULL);
+	HeapTuple	row;
 
-	(void) store_execute(&read_all, NULL, NULL, relay_after, &relay);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		TupleDesc	desc = RelationGetDescr(rel);
+		bool		isnull;
+		Datum		task_id = heap_getattr(row, TASK_COL_TASK_ID, desc, &isnull);
+		int64	   *ids;
+		int			count = read_ids(heap_getattr(row, TASK_COL_AFTER, desc, &isnull), &ids);
+
+		receive(DatumGetInt64(task_id), ids, count, arg);
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
 }
 
 void
